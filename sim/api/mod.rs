@@ -1,0 +1,4 @@
+//! Kubernetes objects in and out: documents with positions, strict fields, defaulting, validation, and the leaf values
+//! (quantities, selectors, durations) that objects are made of.
+
+pub mod kinds;

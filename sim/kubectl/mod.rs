@@ -1,0 +1,1 @@
+//! What kubectl prints, from objects as the API shows them.

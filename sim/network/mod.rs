@@ -1,0 +1,1 @@
+//! Services, endpoints and requests.

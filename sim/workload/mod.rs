@@ -1,0 +1,1 @@
+//! Arrivals: trace readers, one file per public format, and synthetic generators.
