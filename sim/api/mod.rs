@@ -1,4 +1,8 @@
 //! Kubernetes objects in and out: documents with positions, strict fields, defaulting, validation, and the leaf values
 //! (quantities, selectors, durations) that objects are made of.
 
+pub mod field_selector;
 pub mod kinds;
+pub mod label_syntax;
+pub mod quantity;
+pub mod selector;

@@ -1,1 +1,4 @@
 //! Golden cases of the real Kubernetes against ours.
+
+pub mod difference;
+pub mod tables;
