@@ -4,5 +4,7 @@
 pub mod field_selector;
 pub mod kinds;
 pub mod label_syntax;
+pub mod qos;
 pub mod quantity;
 pub mod selector;
+pub mod toleration;
