@@ -2,9 +2,12 @@
 //! (quantities, selectors, durations) that objects are made of.
 
 pub mod field_selector;
+pub mod int_or_percent;
 pub mod kinds;
 pub mod label_syntax;
+pub mod pod_resources_default;
 pub mod qos;
 pub mod quantity;
+pub mod resources;
 pub mod selector;
 pub mod toleration;
