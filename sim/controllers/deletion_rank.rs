@@ -70,7 +70,9 @@ pub fn active_pods_deletion_order(pods: &[DeletionFacts<'_>]) -> Vec<usize> {
 pub fn compare_replica_set_pods(a: &DeletionFacts<'_>, b: &DeletionFacts<'_>, now_us: i64) -> Ordering {
     let by_age = |x: Option<i64>, y: Option<i64>| match (x, y) {
         (x, y) if x == y => Ordering::Equal,
-        (Some(x), Some(y)) => age_rank(now_us - x).cmp(&age_rank(now_us - y)).then_with(|| a.uid.cmp(b.uid)),
+        (Some(x), Some(y)) => {
+            age_rank(now_us.saturating_sub(x)).cmp(&age_rank(now_us.saturating_sub(y))).then_with(|| a.uid.cmp(b.uid))
+        }
         (x, y) => newer_first(x, y),
     };
     compare_readiness(a, b)

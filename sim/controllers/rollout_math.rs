@@ -40,8 +40,8 @@ pub fn new_rs_new_replicas(replicas: i32, max_surge: IntOrPercent, new_replicas:
     if total_replicas >= total_max {
         return new_replicas;
     }
-    let step = (total_max - total_replicas).min(replicas - new_replicas);
-    new_replicas + step
+    let step = total_max.saturating_sub(total_replicas).min(replicas.saturating_sub(new_replicas));
+    new_replicas.saturating_add(step)
 }
 
 #[cfg(test)]
@@ -71,7 +71,8 @@ mod tests {
             (10, Int(3), 0, 10, 3, "as much as the surge allows"),
             (10, Int(3), 3, 13, 3, "full"),
             (10, Int(3), 8, 9, 10, "never above the wanted number"),
-            (10, Int(3), 12, 12, 10, "above the wanted number: down to it"),
+            (10, Int(3), 12, 12, 10, "above the wanted number, below the surge: down to it"),
+            (1, Int(0), 5, 5, 5, "above the surge: it stays, here only growth is decided"),
         ] {
             assert_eq!(new_rs_new_replicas(replicas, surge, new, total), expected, "{why}");
         }
