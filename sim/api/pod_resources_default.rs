@@ -127,9 +127,13 @@ fn default_pod_level(pod: &mut Value) {
 
 fn round_requirements(owner: &mut Value) {
     let Some(resources) = owner.get_mut("resources").and_then(Value::as_object_mut) else { return };
-    for (_, list) in resources.iter_mut().filter(|(member, _)| matches!(member.as_str(), "limits" | "requests")) {
-        if let Some(list) = list.as_object_mut() {
+    for member in ["limits", "requests"] {
+        if let Some(list) = resources.get_mut(member).and_then(Value::as_object_mut) {
             round_list(list);
+            // The API drops empty lists.
+            if list.is_empty() {
+                resources.remove(member);
+            }
         }
     }
 }
@@ -181,6 +185,12 @@ mod tests {
                 "/resources",
                 json!({ "requests": { "memory": "1Gi" } }),
                 "without pod-level limits the requests stay as they are",
+            ),
+            (
+                json!({ "containers": [{ "resources": { "limits": {}, "requests": { "cpu": 1 } } }] }),
+                "/containers/0/resources",
+                json!({ "requests": { "cpu": "1" } }),
+                "empty lists vanish",
             ),
             (json!({ "overhead": { "cpu": "1u" } }), "/overhead/cpu", json!("1m"), "amounts are in thousandths"),
             (json!({ "containers": [7, { "ports": [null] }] }), "/containers/0", json!(7), "what is no pod stays"),
