@@ -2,6 +2,7 @@
 //! (quantities, selectors, durations) that objects are made of.
 
 pub mod field_selector;
+pub mod int_or_percent;
 pub mod kinds;
 pub mod label_syntax;
 pub mod qos;
