@@ -68,8 +68,8 @@ mod tests {
     #[test]
     fn a_burst_goes_at_once_and_the_rest_at_the_rate() {
         let mut bucket = TokenBucket::new(10.0, 3);
-        let delays: Vec<u64> = (0..5).map(|_| bucket.reserve(Time::ZERO).as_micros() / 1000).collect();
-        assert_eq!(delays, [0, 0, 0, 99, 199]);
+        let delays: Vec<u64> = (0..5).map(|_| bucket.reserve(Time::ZERO).as_micros().div_ceil(1000)).collect();
+        assert_eq!(delays, [0, 0, 0, 100, 200]);
         assert!(!bucket.try_take(Time::from_micros(250_000)), "two were promised");
         assert!(bucket.try_take(Time::from_micros(300_001)));
     }
