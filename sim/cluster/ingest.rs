@@ -132,7 +132,8 @@ impl Cluster {
             let reason = self.interner.sym(status["reason"].as_str().unwrap_or_default());
             self.set_pod_phase(pod, phase, reason, Sym::EMPTY);
         }
-        let resized = super::pod_resources::resized(manifest, &mut self.interner);
+        let spec = &self.specs.get(self.pods[pod].spec).resources;
+        let resized = super::pod_resources::resized(manifest, spec, &mut self.interner);
         if resized.is_some() {
             self.set_resized(pod, resized);
         }

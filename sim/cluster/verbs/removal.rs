@@ -116,7 +116,8 @@ impl Cluster {
                     pods.remove(&pod);
                 }
             }
-            ObjectRef::Node(_) => {
+            ObjectRef::Node(node) => {
+                self.columns.set_allocatable(node, &[]);
                 self.node_names.remove(&name);
                 self.n_live_nodes -= 1;
             }
