@@ -90,8 +90,8 @@ fn default_requests_to_limits(container: &mut Value) {
     }
 }
 
-/// Completes pod-level resources that are set in part: limits of huge pages from the containers, requests from the containers,
-/// else from the pod's limits.
+/// Completes pod-level resources that are set in part: limits of huge pages from the containers; then, if there are limits,
+/// requests from the containers, else from the pod's limits.
 fn default_pod_level(pod: &mut Value) {
     let is_set = |list: &str| pod["spec"]["resources"][list].as_object().is_some_and(|list| !list.is_empty());
     if !is_set("requests") && !is_set("limits") {
@@ -110,11 +110,13 @@ fn default_pod_level(pod: &mut Value) {
     insert_missing(&mut limits, aggregate_container_limits(&typed, &options), &|name| {
         is_huge_page(name) && !requests.contains_key(name)
     });
-    insert_missing(&mut requests, aggregate_container_requests(&typed, &options), &|name| {
-        is_pod_level_resource(name) && !is_huge_page(name)
-    });
-    for (name, limit) in limits.iter().filter(|(name, _)| is_pod_level_resource(name)) {
-        requests.entry(name.clone()).or_insert_with(|| limit.clone());
+    if !limits.is_empty() {
+        insert_missing(&mut requests, aggregate_container_requests(&typed, &options), &|name| {
+            is_pod_level_resource(name) && !is_huge_page(name)
+        });
+        for (name, limit) in limits.iter().filter(|(name, _)| is_pod_level_resource(name)) {
+            requests.entry(name.clone()).or_insert_with(|| limit.clone());
+        }
     }
     for (member, list) in [("limits", limits), ("requests", requests)] {
         if !list.is_empty() {
@@ -125,9 +127,13 @@ fn default_pod_level(pod: &mut Value) {
 
 fn round_requirements(owner: &mut Value) {
     let Some(resources) = owner.get_mut("resources").and_then(Value::as_object_mut) else { return };
-    for (_, list) in resources.iter_mut().filter(|(member, _)| matches!(member.as_str(), "limits" | "requests")) {
-        if let Some(list) = list.as_object_mut() {
+    for member in ["limits", "requests"] {
+        if let Some(list) = resources.get_mut(member).and_then(Value::as_object_mut) {
             round_list(list);
+            // The API drops empty lists.
+            if list.is_empty() {
+                resources.remove(member);
+            }
         }
     }
 }
@@ -172,6 +178,19 @@ mod tests {
                 "/containers/0/ports/0",
                 json!({ "containerPort": 80, "hostPort": 80, "protocol": "TCP" }),
                 "on the host's network a port is the host's",
+            ),
+            (
+                json!({ "containers": [{ "name": "c", "resources": { "requests": { "cpu": "1" } } }],
+                        "resources": { "requests": { "memory": "1Gi" } } }),
+                "/resources",
+                json!({ "requests": { "memory": "1Gi" } }),
+                "without pod-level limits the requests stay as they are",
+            ),
+            (
+                json!({ "containers": [{ "resources": { "limits": {}, "requests": { "cpu": 1 } } }] }),
+                "/containers/0/resources",
+                json!({ "requests": { "cpu": "1" } }),
+                "empty lists vanish",
             ),
             (json!({ "overhead": { "cpu": "1u" } }), "/overhead/cpu", json!("1m"), "amounts are in thousandths"),
             (json!({ "containers": [7, { "ports": [null] }] }), "/containers/0", json!(7), "what is no pod stays"),

@@ -24,6 +24,7 @@ mod pod_resources;
 mod pod_spec;
 mod recorder;
 mod store;
+mod update;
 mod verbs;
 mod words;
 

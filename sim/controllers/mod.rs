@@ -1,7 +1,10 @@
 //! The controllers of kube-controller-manager, one file each, and the component that hosts them.
 
 mod controller;
+pub mod daemon_placement;
+pub mod deletion_rank;
 pub mod pod_control;
+pub mod rollout_math;
 mod token_bucket;
 mod work_queue;
 

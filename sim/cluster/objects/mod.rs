@@ -86,6 +86,12 @@ pub trait Kind: Sized {
     /// Writes the fields of the manifest that the simulation may have changed, and the status, into `object`.
     fn export(&self, cx: Exporting<'_>, object: &mut Map<String, Value>);
 
+    /// Takes over the status of the object as it was before its desired state was replaced. Lowering has read it from the manifest,
+    /// where instants have lost their fractions of a second.
+    fn keep_status(&mut self, old: &Self) {
+        let _ = old;
+    }
+
     /// The body as this kind.
     fn of(body: &Body) -> Option<&Self>;
 
@@ -134,6 +140,15 @@ pub fn lower(info: &KindInfo, object: &Value, cx: &mut Lowering<'_>) -> Result<B
         ReplicaSet::KIND | "ReplicationController" => ReplicaSet::lower(object, cx)?.into_body(),
         _ => Kept::lower(object, cx)?.into_body(),
     })
+}
+
+/// Takes over the status of `old` into a body lowered from an updated manifest.
+pub fn keep_status(body: &mut Body, old: &Body) {
+    match (body, old) {
+        (Body::Kept(new), Body::Kept(old)) => new.keep_status(old),
+        (Body::Namespace(new), Body::Namespace(old)) => new.keep_status(old),
+        _ => {}
+    }
 }
 
 /// Writes changed fields and the status of any body into `object`.
