@@ -3,15 +3,20 @@
 //! A row keeps the manifest as accepted (without metadata and status), what the simulation acts on in lowered form, and the typed
 //! status. Kinds without behaviour are kept as written.
 
+mod deployment;
+mod fields;
 mod kept;
 mod namespace;
+mod replica_set;
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+pub use deployment::{Deployment, DeploymentStatus, DeploymentStrategy};
 pub use kept::Kept;
 pub use namespace::{Namespace, NamespacePhase};
+pub use replica_set::{ReplicaSet, ReplicaSetStatus};
 
 use super::intern::Interner;
 use super::meta::Meta;
@@ -41,6 +46,10 @@ pub enum Body {
     Kept(Kept),
     /// A namespace.
     Namespace(Namespace),
+    /// A Deployment.
+    Deployment(Box<Deployment>),
+    /// A ReplicaSet or a ReplicationController.
+    ReplicaSet(Box<ReplicaSet>),
 }
 
 /// What lowering a manifest needs.
@@ -113,7 +122,7 @@ macro_rules! body_variant {
         }
 
         fn into_body(self) -> $crate::cluster::objects::Body {
-            $crate::cluster::objects::Body::$name(self)
+            $crate::cluster::objects::Body::$name(self.into())
         }
     };
 }
@@ -127,6 +136,8 @@ pub(crate) use body_variant;
 pub fn lower(info: &KindInfo, object: &Value, cx: &mut Lowering<'_>) -> Result<Body, String> {
     Ok(match info.kind {
         Namespace::KIND => Namespace::lower(object, cx)?.into_body(),
+        Deployment::KIND => Deployment::lower(object, cx)?.into_body(),
+        ReplicaSet::KIND | "ReplicationController" => ReplicaSet::lower(object, cx)?.into_body(),
         _ => Kept::lower(object, cx)?.into_body(),
     })
 }
@@ -145,6 +156,8 @@ pub fn export(body: &Body, cx: Exporting<'_>, object: &mut Map<String, Value>) {
     match body {
         Body::Kept(kept) => kept.export(cx, object),
         Body::Namespace(namespace) => namespace.export(cx, object),
+        Body::Deployment(deployment) => deployment.export(cx, object),
+        Body::ReplicaSet(replica_set) => replica_set.export(cx, object),
     }
 }
 
