@@ -8,6 +8,7 @@ pub mod controllers;
 pub mod engine;
 pub mod error;
 pub mod faults;
+pub mod client;
 pub mod kubectl;
 pub mod kubelet;
 pub mod metrics;

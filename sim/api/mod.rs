@@ -6,6 +6,7 @@ pub mod int_or_percent;
 pub mod kinds;
 pub mod label_syntax;
 pub mod node_selector;
+pub mod patch;
 pub mod pod_resources_default;
 pub mod qos;
 pub mod quantity;
