@@ -40,10 +40,10 @@ pub use event::{
 pub use ids::{EventId, LabelsId, NodeId, ObjId, ObjectRef, PodId, ResourceId, SpecId, Sym};
 pub use intern::{Interned, Interner};
 pub use meta::{Deletion, Meta, NAME_ALPHABET, Owner, name_suffix, uid_text};
-pub use node::{Node, NodeImage, NodeTaint};
+pub use node::{KubeletHealth, LEASE_RENEW_INTERVAL, Node, NodeImage, NodeTaint};
 pub use pod::{ContainerState, ContainerStatus, Pod, PodPhase, Terminated};
 pub use pod_spec::{PodSpec, RestartPolicy, Template};
 pub use recorder::{EVENT_TTL, EventMessage, EventRecord, EventRecorder, EventType};
 pub use store::Cluster;
-pub use verbs::{NewMeta, NewNode, NewObject, NewPod, Propagation};
+pub use verbs::{NewMeta, NewNode, NewObject, NewPod, PodReport, Propagation};
 pub use words::Words;
