@@ -9,6 +9,7 @@ pub mod engine;
 pub mod error;
 pub mod faults;
 pub mod client;
+pub mod simulation;
 pub mod kubectl;
 pub mod kubelet;
 pub mod metrics;

@@ -12,6 +12,7 @@ mod component;
 mod condition;
 mod control_plane;
 mod event;
+mod eviction;
 pub mod export;
 mod ids;
 mod ingest;
