@@ -2,14 +2,13 @@
 
 pub mod api;
 pub mod cli;
+pub mod client;
 pub mod cluster;
 pub mod conformance;
 pub mod controllers;
 pub mod engine;
 pub mod error;
 pub mod faults;
-pub mod client;
-pub mod simulation;
 pub mod kubectl;
 pub mod kubelet;
 pub mod metrics;
@@ -17,5 +16,7 @@ pub mod network;
 pub mod report;
 pub mod scenario;
 pub mod scheduler;
+#[cfg(any())]
+pub mod simulation;
 pub mod storage;
 pub mod workload;

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::client::Client;
-use crate::cluster::{Agenda, Change, Cluster, Component, Event, Queued};
+use crate::cluster::{Agenda, Change, Cluster, Component, Event, Observer, Queued};
 use crate::controllers::Controllers;
 use crate::engine::{Span, Time};
 use crate::kubelet::Kubelets;
@@ -12,29 +12,6 @@ use crate::scheduler::Scheduler;
 
 /// Events of one instant above which a run is given up: something schedules itself for ever.
 pub const MAX_EVENTS_PER_INSTANT: u32 = 10_000_000;
-
-/// Someone who follows a run without taking part.
-pub trait Observer {
-    /// One change, after the event in which it was made; `number` is its place in the run, `cause` the number of the change in
-    /// reaction to which the event had been scheduled.
-    fn change(&mut self, at: Time, number: u32, cause: u32, change: Change, cluster: &Cluster);
-
-    /// The clock is about to move to `to`.
-    fn advance(&mut self, to: Time, cluster: &Cluster) {
-        let _ = (to, cluster);
-    }
-
-    /// A sample is due.
-    fn sample(&mut self, at: Time, cluster: &Cluster) {
-        let _ = (at, cluster);
-    }
-
-    /// Whether the run may go on; asked now and then.
-    fn go_on(&mut self, at: Time, n_events: u64, cluster: &Cluster) -> bool {
-        let _ = (at, n_events, cluster);
-        true
-    }
-}
 
 /// One run.
 pub struct Simulation {

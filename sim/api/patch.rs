@@ -59,7 +59,9 @@ pub fn json_merge(object: &mut Value, patch: &Value) {
 /// The API server's text for the first operation that cannot be done.
 pub fn json_patch(object: &mut Value, operations: &Value) -> Result<(), String> {
     let Some(operations) = operations.as_array() else {
-        return Err("error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch".to_owned());
+        return Err(
+            "error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch".to_owned()
+        );
     };
     for operation in operations {
         json_operation(object, operation)?;
@@ -111,7 +113,9 @@ fn merge_object(target: &mut Value, changes: &Map<String, Value>, mode: Mode) {
         return;
     }
     let fields = fields_mut(target);
-    if mode == Mode::Patch && let Some(kept) = changes.get("$retainKeys").and_then(Value::as_array) {
+    if mode == Mode::Patch
+        && let Some(kept) = changes.get("$retainKeys").and_then(Value::as_array)
+    {
         fields.retain(|key, _| kept.iter().any(|name| name == key.as_str()));
     }
     for (key, change) in changes {
@@ -209,7 +213,11 @@ fn fields_mut(value: &mut Value) -> &mut Map<String, Value> {
 fn json_operation(object: &mut Value, operation: &Value) -> Result<(), String> {
     let text = |key: &str| operation[key].as_str().unwrap_or_default();
     let (op, path) = (text("op"), text("path"));
-    let missing = || format!("the server rejected our request due to an error in our request: {op} operation does not apply: doc is missing path: {path}");
+    let missing = || {
+        format!(
+            "the server rejected our request due to an error in our request: {op} operation does not apply: doc is missing path: {path}"
+        )
+    };
     match op {
         "add" | "replace" => {
             if op == "replace" && object.pointer(path).is_none() {
@@ -220,7 +228,9 @@ fn json_operation(object: &mut Value, operation: &Value) -> Result<(), String> {
         "remove" => take(object, path).map(drop).ok_or_else(missing),
         "test" => match object.pointer(path) == Some(&operation["value"]) {
             true => Ok(()),
-            false => Err(format!("the server rejected our request due to an error in our request: testing value {path} failed")),
+            false => Err(format!(
+                "the server rejected our request due to an error in our request: testing value {path} failed"
+            )),
         },
         "move" | "copy" => {
             let from = text("from");

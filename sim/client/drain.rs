@@ -39,7 +39,11 @@ impl Drain {
     /// # Errors
     ///
     /// What kubectl refuses before it evicts anything; the node stays cordoned.
-    pub(super) fn begin(cluster: &mut Cluster, node: &str, options: DrainOptions) -> Result<(Drain, Vec<String>, Vec<String>), String> {
+    pub(super) fn begin(
+        cluster: &mut Cluster,
+        node: &str,
+        options: DrainOptions,
+    ) -> Result<(Drain, Vec<String>, Vec<String>), String> {
         let ObjectRef::Node(id) = find(cluster, &node_name(node))? else { return Err("error: not a node".to_owned()) };
         let stdout = vec![cordon(cluster, node, true)?];
         let (pods, stderr) = choose(cluster, id, &options).map_err(|why| {

@@ -11,9 +11,9 @@ use crate::cluster::{Cluster, ObjectRef};
 ///
 /// The API server's `NotFound`, as kubectl prints it.
 pub fn find(cluster: &Cluster, name: &ObjectName) -> Result<ObjectRef, String> {
-    cluster.find_any(name.info.kind, &name.namespace, &name.name).ok_or_else(|| {
-        format!("Error from server (NotFound): {} \"{}\" not found", name.info.resource(), name.name)
-    })
+    cluster
+        .find_any(name.info.kind, &name.namespace, &name.name)
+        .ok_or_else(|| format!("Error from server (NotFound): {} \"{}\" not found", name.info.resource(), name.name))
 }
 
 /// Reads the object of that name, lets `change` change it, and sends it back through admission of updates. Returns whether

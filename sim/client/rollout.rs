@@ -128,10 +128,15 @@ fn undo_revision(cluster: &mut Cluster, name: &ObjectName, owner: ObjectRef, to:
 }
 
 /// The revisions that `owner` controls, ascending.
-fn revisions(cluster: &Cluster, owner: ObjectRef, kind: &str, number: impl Fn(&Value) -> Option<i64>) -> Vec<(i64, Value)> {
-    let controlled = cluster.dependents(owner).filter(|&dependent| {
-        cluster.kind(dependent) == kind && cluster.controller_of(dependent) == Some(owner)
-    });
+fn revisions(
+    cluster: &Cluster,
+    owner: ObjectRef,
+    kind: &str,
+    number: impl Fn(&Value) -> Option<i64>,
+) -> Vec<(i64, Value)> {
+    let controlled = cluster
+        .dependents(owner)
+        .filter(|&dependent| cluster.kind(dependent) == kind && cluster.controller_of(dependent) == Some(owner));
     let mut found: Vec<(i64, Value)> = controlled
         .filter_map(|dependent| {
             let object = cluster.export(dependent);

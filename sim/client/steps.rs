@@ -99,9 +99,7 @@ impl Client {
         let one = |line: String| vec![line];
         match action {
             Action::Apply(manifests) => manifests.iter().map(|manifest| self.apply(manifest, cluster)).collect(),
-            Action::Delete(names, options) => {
-                names.iter().map(|name| verbs::delete(cluster, name, *options)).collect()
-            }
+            Action::Delete(names, options) => names.iter().map(|name| verbs::delete(cluster, name, *options)).collect(),
             Action::Scale(name, replicas) => verbs::scale(cluster, name, *replicas).map(one),
             Action::SetImage(name, images) => verbs::set_image(cluster, name, images).map(one),
             Action::Patch(name, kind, patch) => verbs::patch(cluster, name, *kind, patch).map(one),

@@ -73,7 +73,11 @@ pub(super) fn scale(cluster: &mut Cluster, name: &ObjectName, replicas: i64) -> 
 }
 
 /// Sets container images of a pod template or a pod.
-pub(super) fn set_image(cluster: &mut Cluster, name: &ObjectName, images: &[(String, String)]) -> Result<String, String> {
+pub(super) fn set_image(
+    cluster: &mut Cluster,
+    name: &ObjectName,
+    images: &[(String, String)],
+) -> Result<String, String> {
     let changed = edit(cluster, name, |object| {
         let spec = pod_spec_mut(object);
         for (container, image) in images {
@@ -121,7 +125,10 @@ pub(super) fn set_keys(
             match (&change.value, map.get(&change.key).and_then(Value::as_str)) {
                 (None, _) => _ = map.remove(&change.key),
                 (Some(new), Some(old)) if new != old && !change.overwrite => {
-                    return Err(format!("error: '{}' already has a value ({old}), and --overwrite is false", change.key));
+                    return Err(format!(
+                        "error: '{}' already has a value ({old}), and --overwrite is false",
+                        change.key
+                    ));
                 }
                 (Some(new), _) => {
                     removed_only = false;
@@ -129,7 +136,9 @@ pub(super) fn set_keys(
                 }
             }
         }
-        if map.is_empty() && let Some(metadata) = metadata.as_object_mut() {
+        if map.is_empty()
+            && let Some(metadata) = metadata.as_object_mut()
+        {
             metadata.remove(field);
         }
         Ok(())
@@ -144,7 +153,12 @@ pub(super) fn set_keys(
 }
 
 /// Patches one object.
-pub(super) fn patch(cluster: &mut Cluster, name: &ObjectName, kind: PatchType, patch: &Value) -> Result<String, String> {
+pub(super) fn patch(
+    cluster: &mut Cluster,
+    name: &ObjectName,
+    kind: PatchType,
+    patch: &Value,
+) -> Result<String, String> {
     let changed = edit(cluster, name, |object| match kind {
         PatchType::Strategic => {
             strategic_merge(object, patch);

@@ -20,6 +20,7 @@ mod intern;
 mod meta;
 mod node;
 pub mod objects;
+mod observer;
 mod pod;
 mod pod_resources;
 mod pod_spec;
@@ -42,6 +43,7 @@ pub use ids::{EventId, LabelsId, NodeId, ObjId, ObjectRef, PodId, ResourceId, Sp
 pub use intern::{Interned, Interner};
 pub use meta::{Deletion, Meta, NAME_ALPHABET, Owner, name_suffix, uid_text};
 pub use node::{KubeletHealth, LEASE_RENEW_INTERVAL, Node, NodeImage, NodeTaint};
+pub use observer::Observer;
 pub use pod::{ContainerState, ContainerStatus, Pod, PodPhase, Terminated};
 pub use pod_spec::{PodSpec, RestartPolicy, Template};
 pub use recorder::{EVENT_TTL, EventMessage, EventRecord, EventRecorder, EventType};

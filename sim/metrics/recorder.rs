@@ -1,9 +1,8 @@
 //! `Recorder`: follows a run and keeps what its report is made from.
 
 use super::{PodRecords, Series, Timeline};
-use crate::cluster::{Change, Cluster, ResourceId};
+use crate::cluster::{Change, Cluster, Observer, ResourceId};
 use crate::engine::{Span, Time};
-use crate::simulation::Observer;
 
 /// What to keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -191,9 +191,11 @@ impl Timeline {
                 Detail::Unschedulable(change.node().is_some_and(|node| cluster.node(node).unschedulable))
             }
             What::Allocatable => Detail::Allocatable,
-            What::Kubelet => Detail::Kubelet(change.node().is_some_and(|node| {
-                matches!(cluster.node(node).kubelet, crate::cluster::KubeletHealth::Running)
-            })),
+            What::Kubelet => Detail::Kubelet(
+                change
+                    .node()
+                    .is_some_and(|node| matches!(cluster.node(node).kubelet, crate::cluster::KubeletHealth::Running)),
+            ),
             What::Deleting => Detail::Deleting(cluster.meta(change.object).deletion.map_or(0, |d| d.grace_seconds)),
             What::Removed => Detail::Removed,
             What::Event(id) => Detail::Event(id, cluster.events.get(id).count),
