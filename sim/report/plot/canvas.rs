@@ -147,6 +147,12 @@ pub(super) fn text_width(text: &str, size: i32) -> i32 {
     (text.chars().count() as f64 * f64::from(size) * 0.58).ceil() as i32
 }
 
+/// The end of `text` that fits into `width` pixels, with an ellipsis before it: names of pods differ in their ends.
+pub(super) fn fit_end(text: &str, width: i32, size: i32) -> String {
+    let reversed: String = text.chars().rev().collect();
+    fit(&reversed, width, size).chars().rev().collect()
+}
+
 /// `text` cut to fit `width` pixels, with an ellipsis.
 pub(super) fn fit(text: &str, width: i32, size: i32) -> String {
     if text_width(text, size) <= width {

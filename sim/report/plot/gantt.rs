@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use plotters::style::RGBColor;
 
 use super::axis::{draw_bottom, time_ticks};
-use super::canvas::{Anchor, BAND, Canvas, Frame, GRID, INK, MUTED, PALETTE, PAPER, TEXT, fit, svg, text_width};
+use super::canvas::{
+    Anchor, BAND, Canvas, Frame, GRID, INK, MUTED, PALETTE, PAPER, TEXT, fit, fit_end, svg, text_width,
+};
 use crate::engine::Time;
 
 /// What a pod is doing.
@@ -197,7 +199,7 @@ fn draw_pod(canvas: &mut Canvas, chart: &GanttChart, frame: Frame, pod: &GanttPo
         }
     }
     if let Some((left, right, phase)) = widest {
-        let name = fit(&pod.name, right - left - 8, TEXT - 2);
+        let name = fit_end(&pod.name, right - left - 8, TEXT - 2);
         if name.chars().count() > 3 {
             let dark = phase == GanttPhase::Running;
             canvas.small_text(&name, (left + 4, y + ROW / 2), Anchor::Left, if dark { PAPER } else { INK });
