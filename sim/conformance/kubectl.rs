@@ -1,0 +1,1 @@
+//! What kubectl printed, against what ours prints of the same objects.
