@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Scene, Table, name, table};
+use super::{Table, name, table};
 use crate::kubectl::age;
 use crate::kubectl::look::{at, condition, flag, has, int, list, or_none, text};
 
