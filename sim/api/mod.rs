@@ -1,8 +1,18 @@
 //! Kubernetes objects in and out: documents with positions, strict fields, defaulting, validation, and the leaf values
 //! (quantities, selectors, durations) that objects are made of.
 
+pub mod base64;
+pub mod document;
 pub mod field_selector;
+pub mod int_or_percent;
 pub mod kinds;
 pub mod label_syntax;
+pub mod node_selector;
+pub mod patch;
+pub mod pod_resources_default;
+pub mod qos;
 pub mod quantity;
+pub mod resources;
+pub mod schema;
 pub mod selector;
+pub mod toleration;
