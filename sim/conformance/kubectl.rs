@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::Path;
 
 use flate2::read::GzDecoder;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::difference::Difference;
@@ -42,7 +42,7 @@ pub struct Case {
 }
 
 /// How many cases of a family agree.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Agreement {
     /// Cases in which text, error text and exit code are equal.
     pub agree: usize,
@@ -51,7 +51,7 @@ pub struct Agreement {
 }
 
 /// The comparison of all cases of a folder.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default)]
 pub struct KubectlReport {
     /// By family: `get`, `describe`, `events`, `rollout history`, `rollout status`.
     pub families: BTreeMap<String, Agreement>,
@@ -101,36 +101,25 @@ impl Case {
 
 /// What differs between the recording and ours: nothing, or one difference for each of text, error text and exit code.
 pub fn check(case: &Case) -> Vec<Difference> {
-    let difference = |subject: &str, expected: &str, got: &str| Difference {
-        subject: subject.to_owned(),
-        plugin: None,
-        expected: expected.to_owned(),
-        got: got.to_owned(),
-    };
     let ours = match case.run() {
         Ok(ours) => ours,
-        Err(error) => return vec![difference("command", &case.command, &error.to_string())],
+        Err(error) => return vec![Difference::new("command", &case.command, error.to_string())],
     };
     let mut differences = Vec::new();
     for (subject, expected, got) in
         [("stdout", &case.stdout, &ours.stdout), ("stderr", &case.stderr, &ours.stderr)]
     {
         if expected != got {
-            differences.push(first_line_that_differs(subject, expected, got, &difference));
+            differences.push(first_line_that_differs(subject, expected, got));
         }
     }
     if case.exit != ours.exit {
-        differences.push(difference("exit", &case.exit.to_string(), &ours.exit.to_string()));
+        differences.push(Difference::new("exit", case.exit.to_string(), ours.exit.to_string()));
     }
     differences
 }
 
-fn first_line_that_differs(
-    subject: &str,
-    expected: &str,
-    got: &str,
-    difference: &dyn Fn(&str, &str, &str) -> Difference,
-) -> Difference {
+fn first_line_that_differs(subject: &str, expected: &str, got: &str) -> Difference {
     let (mut left, mut right) = (expected.split('\n'), got.split('\n'));
     for line in 1.. {
         match (left.next(), right.next()) {
@@ -138,11 +127,11 @@ fn first_line_that_differs(
             (None, None) => break,
             (a, b) => {
                 let end = "<end>";
-                return difference(&format!("{subject}:{line}"), a.unwrap_or(end), b.unwrap_or(end));
+                return Difference::new(format!("{subject}:{line}"), a.unwrap_or(end), b.unwrap_or(end));
             }
         }
     }
-    difference(subject, expected, got)
+    Difference::new(subject, expected, got)
 }
 
 /// Checks all cases of a folder (`*.json.gz` and `*.json`).

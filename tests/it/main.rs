@@ -1,3 +1,5 @@
 //! The one integration test binary. Each module is one boundary of the product.
 
 mod workload;
+
+mod kubectl;
