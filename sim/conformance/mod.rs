@@ -1,4 +1,5 @@
 //! Golden cases of the real Kubernetes against ours.
 
 pub mod difference;
+pub mod kubectl;
 pub mod tables;

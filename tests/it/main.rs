@@ -2,3 +2,5 @@
 
 mod workload;
 mod workload_plots;
+
+mod kubectl;
