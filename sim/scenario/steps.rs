@@ -1,42 +1,56 @@
 //! Steps: `{at: 6m, scale: deployment/web, replicas: 20}` into actions of a client.
+//!
+//! Every step that kubectl knows is turned into kubectl's own command line and read as such, so that the two never differ.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::objects::accept_all;
 use super::typed::at;
 use crate::api::document::{Document, Part, ReadOptions, read_files};
-use crate::api::kinds;
-use crate::api::toleration::TaintEffect;
-use crate::client::{Action, DeleteOptions, DrainOptions, KeyChange, ObjectName, PatchType, Step, TaintChange};
-use crate::cluster::Propagation;
-use crate::engine::{Span, Time};
+use crate::client::{Action, Eviction, Step};
+use crate::engine::{Span, SpanError, Time};
 use crate::error::{Error, Result, nearest};
+use crate::kubectl::command::{Command, parse};
 
-/// The verbs of a step, as written, each with what goes with it.
-const VERBS: &[(&str, &[&str])] = &[
-    ("apply", &[]),
-    ("delete", &["cascade", "gracePeriod", "ignoreNotFound"]),
-    ("scale", &["replicas"]),
-    ("setImage", &["image", "images"]),
-    ("patch", &["type", "patch"]),
-    ("label", &["labels", "overwrite"]),
-    ("annotate", &["annotations", "overwrite"]),
-    ("taint", &["taints", "overwrite"]),
-    ("cordon", &[]),
-    ("uncordon", &[]),
-    ("drain", &["ignoreDaemonsets", "deleteEmptydirData", "force", "gracePeriod", "timeout", "disableEviction"]),
-    ("rolloutUndo", &["toRevision"]),
-    ("rolloutPause", &[]),
-    ("rolloutResume", &[]),
-    ("rolloutRestart", &[]),
-    ("evict", &[]),
-    ("addNode", &[]),
-    ("deleteNode", &[]),
-    ("fail", &["for"]),
-    ("recover", &[]),
-    ("kubectl", &[]),
+/// A verb of a step: its name, the options that go with it, and how kubectl writes it (`{}` stands for the object).
+struct Verb {
+    name: &'static str,
+    options: &'static [&'static str],
+    kubectl: Option<&'static str>,
+}
+
+const fn verb(name: &'static str, options: &'static [&'static str], kubectl: Option<&'static str>) -> Verb {
+    Verb { name, options, kubectl }
+}
+
+const VERBS: &[Verb] = &[
+    verb("apply", &[], None),
+    verb("delete", &["cascade", "gracePeriod", "ignoreNotFound"], Some("delete {}")),
+    verb("scale", &["replicas", "currentReplicas"], Some("scale {}")),
+    verb("setImage", &["image", "images"], Some("set image {}")),
+    verb("patch", &["type", "patch"], Some("patch {}")),
+    verb("label", &["labels", "overwrite"], Some("label {}")),
+    verb("annotate", &["annotations", "overwrite"], Some("annotate {}")),
+    verb("taint", &["taints", "overwrite"], Some("taint {}")),
+    verb("cordon", &[], Some("cordon {}")),
+    verb("uncordon", &[], Some("uncordon {}")),
+    verb(
+        "drain",
+        &["ignoreDaemonsets", "deleteEmptydirData", "force", "gracePeriod", "timeout", "disableEviction"],
+        Some("drain {}"),
+    ),
+    verb("rolloutUndo", &["toRevision"], Some("rollout undo {}")),
+    verb("rolloutPause", &[], Some("rollout pause {}")),
+    verb("rolloutResume", &[], Some("rollout resume {}")),
+    verb("rolloutRestart", &[], Some("rollout restart {}")),
+    verb("evict", &["namespace"], None),
+    verb("addNode", &[], None),
+    verb("deleteNode", &[], None),
+    verb("fail", &["for"], None),
+    verb("recover", &[], None),
+    verb("kubectl", &[], None),
 ];
 
 /// Reads all steps of a scenario.
@@ -68,314 +82,213 @@ impl StepReader<'_> {
     }
 
     fn read(&self, value: &Value) -> Result<Vec<Step>> {
-        let fields = value
-            .as_object()
-            .ok_or_else(|| at(self.document, &self.path, "a step is a map").help("for example `{at: 5m, apply: web-v2.yaml}`"))?;
-        if fields.contains_key("every") || fields.contains_key("drawn") {
-            return Err(self.fail("every", "repeated and drawn steps are not supported yet"));
+        let Some(fields) = value.as_object() else {
+            return Err(at(self.document, &self.path, "a step is a map").help("for example `{at: 5m, apply: web-v2.yaml}`"));
+        };
+        if let Some(key) = ["every", "drawn"].into_iter().find(|key| fields.contains_key(*key)) {
+            return Err(self.fail(key, "repeated and drawn steps are not supported yet"));
         }
-        let time: Span = match fields.get("at").map(text_of) {
-            Some(text) => text.parse().map_err(|error: crate::engine::SpanError| self.fail("at", error.to_string()))?,
+        let time = match fields.get("at") {
+            Some(text) => Time::ZERO + self.span("at", text)?,
             None => return Err(at(self.document, &self.path, "a step needs a time").help("write `at: 5m`")),
         };
-        let (verb, options) = self.verb(fields)?;
-        let argument = &fields[verb.0.as_str()];
-        let text = format!("{} {}", verb.1, text_of(argument));
-        let step = |at: Time, action: Action| Step { at, action, text: text.clone() };
-        let time = Time::ZERO + time;
+        let (key, verb) = self.verb(fields)?;
+        let argument = &fields[key];
+        let text = format!("{} {}", verb.name, text_of(argument));
         let mut steps = Vec::new();
-        for action in self.actions(verb.1, argument, fields)? {
-            if let (Action::FailNode(node), Some(length)) = (&action, options.get("for").copied()) {
-                let length: Span = text_of(length)
-                    .parse()
-                    .map_err(|error: crate::engine::SpanError| self.fail("for", error.to_string()))?;
-                let recover = Action::RecoverNode(node.clone());
-                steps.push(Step { at: time + length, action: recover, text: format!("recover node/{node}") });
+        for action in self.actions(key, verb, argument, fields)? {
+            let recovery = match (&action, fields.get("for")) {
+                (Action::FailNode(node), Some(length)) => Some((node.clone(), self.span("for", length)?)),
+                _ => None,
+            };
+            steps.push(Step { at: time, action, text: text.clone() });
+            if let Some((node, length)) = recovery {
+                let text = format!("recover node/{node}");
+                steps.push(Step { at: time + length, action: Action::RecoverNode(node), text });
             }
-            steps.push(step(time, action));
         }
         Ok(steps)
     }
 
-    /// The verb as written and as known, with its options; anything else is refused.
-    fn verb<'v>(&self, fields: &'v Map<String, Value>) -> Result<((String, &'static str), Map2<'v>)> {
-        let mut verbs = Vec::new();
-        for key in fields.keys().filter(|key| *key != "at") {
-            if let Some((verb, _)) = VERBS.iter().find(|(verb, _)| plain(verb) == plain(key)) {
-                verbs.push((key.clone(), *verb));
-            }
-        }
-        let [(key, verb)] = verbs.as_slice() else {
-            let known: Vec<&str> = VERBS.iter().map(|(verb, _)| *verb).collect();
-            if let Some((key, second)) = verbs.get(1) {
-                return Err(self.fail(key, format!("a step does one thing: `{}` and `{second}` are two", verbs[0].1)));
-            }
+    fn span(&self, key: &str, value: &Value) -> Result<Span> {
+        let text = text_of(value);
+        text.parse().map_err(|error: SpanError| self.fail(key, format!("`{text}`: {error}")))
+    }
+
+    /// The verb as written and as known; every other key must be one of its options.
+    fn verb<'f>(&self, fields: &'f Map<String, Value>) -> Result<(&'f str, &'static Verb)> {
+        let known = |key: &str| VERBS.iter().find(|verb| plain(verb.name) == plain(key));
+        let mut found = fields.keys().filter(|key| *key != "at").filter_map(|key| Some((key.as_str(), known(key)?)));
+        let Some((key, verb)) = found.next() else {
             let stray = fields.keys().find(|key| *key != "at").map_or("", String::as_str);
-            let error = self.fail(stray, format!("unknown step `{stray}`"));
-            return Err(match nearest(stray, known.iter().copied()) {
+            let names: Vec<&str> = VERBS.iter().map(|verb| verb.name).collect();
+            let place = self.document.place(&format!("{}.{stray}", self.path), Part::Key);
+            let error = Error::new(format!("unknown step `{stray}`")).at(place);
+            return Err(match nearest(stray, names.iter().copied()) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => error.help(format!("known steps: {}", known.join(", "))),
+                None => error.help(format!("known steps: {}", names.join(", "))),
             });
         };
-        let allowed: BTreeSet<&str> =
-            VERBS.iter().find(|(known, _)| known == verb).map_or(&[][..], |(_, options)| options).iter().copied().collect();
-        let mut options = Map2::new();
+        let stray = fields.keys().find(|name| *name != "at" && *name != key && !verb.options.contains(&name.as_str()));
+        if let Some(stray) = stray {
+            let place = self.document.place(&format!("{}.{stray}", self.path), Part::Key);
+            let error = Error::new(format!("`{stray}` does not go with `{}`", verb.name)).at(place);
+            return Err(match nearest(stray, verb.options.iter().copied()) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None if verb.options.is_empty() => error,
+                None => error.help(format!("known here: {}", verb.options.join(", "))),
+            });
+        }
+        Ok((key, verb))
+    }
+
+    fn actions(&self, key: &str, verb: &Verb, argument: &Value, fields: &Map<String, Value>) -> Result<Vec<Action>> {
+        if let Some(command) = verb.kubectl {
+            let object = text_of(argument);
+            if verb.name == "delete" && is_file(&object) {
+                return Ok(vec![Action::Delete(self.manifests(key, argument)?)]);
+            }
+            let object = match verb.name {
+                "taint" => format!("nodes {}", node_name(&object)),
+                "cordon" | "uncordon" | "drain" => node_name(&object).to_owned(),
+                _ => object,
+            };
+            let (object, namespace) = split_namespace(&object);
+            let mut words = vec![command.replace("{}", &object)];
+            words.extend(namespace.map(|namespace| format!("-n {}", quote(&namespace))));
+            words.extend(self.flags(verb.name, fields)?);
+            return self.kubectl(key, &words.join(" "));
+        }
+        match verb.name {
+            "kubectl" => self.kubectl(key, &text_of(argument)),
+            "apply" => Ok(vec![Action::Apply(self.manifests(key, argument)?)]),
+            "addNode" => Ok(self.manifests(key, argument)?.into_iter().map(Action::AddNode).collect()),
+            "evict" => {
+                let text = text_of(argument);
+                let pods = text.strip_prefix("pod/").or_else(|| text.strip_prefix("pods/")).unwrap_or(&text);
+                let namespace = fields.get("namespace").map_or_else(|| "default".to_owned(), text_of);
+                Ok(vec![Action::Evict(Eviction { namespace, pods: pods.to_owned() })])
+            }
+            "deleteNode" => Ok(vec![Action::DeleteNode(node_name(&text_of(argument)).to_owned())]),
+            _ => {
+                let text = text_of(argument);
+                let Some(("node" | "nodes", node)) = text.split_once('/') else {
+                    let error = self.fail(key, format!("`{}: {text}` is not supported yet", verb.name));
+                    return Err(error.help("write `node/<name>`"));
+                };
+                let node = node.to_owned();
+                Ok(vec![if verb.name == "fail" { Action::FailNode(node) } else { Action::RecoverNode(node) }])
+            }
+        }
+    }
+
+    /// The options of a step as kubectl's flags and arguments.
+    fn flags(&self, verb: &str, fields: &Map<String, Value>) -> Result<Vec<String>> {
+        let mut words = Vec::new();
         for (name, value) in fields {
-            if name == "at" || name == key {
-                continue;
+            match (verb, name.as_str()) {
+                ("setImage", "image") => words.push(quote(&format!("*={}", text_of(value)))),
+                ("setImage", "images") | ("label", "labels") | ("annotate", "annotations") => {
+                    let Some(map) = value.as_object() else {
+                        return Err(self.fail(name, "a map is wanted here").help(format!("write `{name}: {{a: b}}`")));
+                    };
+                    words.extend(map.iter().map(|(key, value)| match value {
+                        Value::Null => quote(&format!("{key}-")),
+                        value => quote(&format!("{key}={}", text_of(value))),
+                    }));
+                }
+                ("taint", "taints") => match value {
+                    Value::Array(list) => words.extend(list.iter().map(|taint| quote(&text_of(taint)))),
+                    one => words.push(quote(&text_of(one))),
+                },
+                ("patch", "patch") => words.push(format!("-p {}", quote(&value.to_string()))),
+                (_, option) if option != "at" && VERBS.iter().any(|v| v.name == verb && v.options.contains(&option)) => {
+                    words.push(format!("--{}={}", flag_name(option), quote(&text_of(value))));
+                }
+                _ => {}
             }
-            if !allowed.contains(name.as_str()) {
-                let place = self.document.place(&format!("{}.{name}", self.path), Part::Key);
-                let error = Error::new(format!("`{name}` does not go with `{verb}`")).at(place);
-                return Err(match nearest(name, allowed.iter().copied()) {
-                    Some(near) => error.help(format!("did you mean `{near}`?")),
-                    None => error,
-                });
-            }
-            options.insert(name, value);
         }
-        Ok(((key.clone(), verb), options))
+        if ["label", "annotate", "taint"].contains(&verb) && !fields.contains_key("overwrite") {
+            words.push("--overwrite".to_owned());
+        }
+        Ok(words)
     }
 
-    fn actions(&self, verb: &str, argument: &Value, fields: &Map<String, Value>) -> Result<Vec<Action>> {
-        let flag = |name: &str| fields.get(name).and_then(Value::as_bool).unwrap_or(false);
-        let name = || self.object(verb, argument);
-        let node = || self.node(verb, argument);
-        let action = match verb {
-            "apply" => Action::Apply(self.manifests(verb, argument)?),
-            "delete" => Action::Delete(self.targets(verb, argument)?, self.delete_options(fields)?),
-            "scale" => Action::Scale(name()?, self.integer("replicas", fields)?),
-            "setImage" => Action::SetImage(name()?, self.images(fields)?),
-            "patch" => {
-                let patch = fields.get("patch").cloned().ok_or_else(|| self.fail(verb, "a patch needs `patch`"))?;
-                Action::Patch(name()?, self.patch_type(fields)?, patch)
-            }
-            "label" => Action::Label(name()?, self.key_changes("labels", fields)?),
-            "annotate" => Action::Annotate(name()?, self.key_changes("annotations", fields)?),
-            "taint" => Action::Taint(node()?, self.taints(fields)?),
-            "cordon" => Action::Cordon(node()?, true),
-            "uncordon" => Action::Cordon(node()?, false),
-            "drain" => Action::Drain(node()?, self.drain_options(fields)?),
-            "rolloutUndo" => Action::RolloutUndo(name()?, self.optional_integer("toRevision", fields)?.unwrap_or(0)),
-            "rolloutPause" => Action::RolloutPause(name()?, true),
-            "rolloutResume" => Action::RolloutPause(name()?, false),
-            "rolloutRestart" => Action::RolloutRestart(name()?),
-            "evict" => Action::Evict(name()?),
-            "addNode" => {
-                return Ok(self.manifests(verb, argument)?.into_iter().map(Action::AddNode).collect());
-            }
-            "deleteNode" => Action::DeleteNode(node()?),
-            "fail" => Action::FailNode(self.failing(verb, argument)?),
-            "recover" => Action::RecoverNode(self.failing(verb, argument)?),
-            "kubectl" => {
-                return super::kubectl_step::actions(&text_of(argument), &|path| self.file(verb, path))
-                    .map_err(|error| error.at(self.document.place(&format!("{}.{verb}", self.path), Part::Value)));
-            }
-            _ => return Err(self.fail(verb, format!("`{verb}` is not supported yet"))),
+    fn kubectl(&self, key: &str, line: &str) -> Result<Vec<Action>> {
+        let place = || self.document.place(&format!("{}.{key}", self.path), Part::Value);
+        let command = parse(line).map_err(|error| if error.place.is_some() { error } else { error.at(place()) })?;
+        let files = |names: &[String]| {
+            let read: Result<Vec<_>> = names.iter().map(|name| self.file(key, name)).collect();
+            Ok::<_, Error>(read?.into_iter().flatten().collect::<Vec<Value>>())
         };
-        let _ = flag;
-        Ok(vec![action])
-    }
-
-    fn delete_options(&self, fields: &Map<String, Value>) -> Result<DeleteOptions> {
-        let propagation = match fields.get("cascade").map(text_of).as_deref() {
-            None | Some("background" | "true") => Propagation::Background,
-            Some("foreground") => Propagation::Foreground,
-            Some("orphan" | "false") => Propagation::Orphan,
-            Some(other) => {
-                return Err(self.fail("cascade", format!("unknown cascade `{other}`")).help("use background, foreground or orphan"));
+        Ok(vec![match command {
+            Command::Apply(apply) => Action::Apply(files(&apply.selection.filenames)?),
+            Command::Submit(submit) => Action::Apply(files(&submit.selection.filenames)?),
+            Command::Delete(delete) if !delete.selection.filenames.is_empty() => {
+                Action::Delete(files(&delete.selection.filenames)?)
             }
-        };
-        Ok(DeleteOptions {
-            propagation,
-            grace_seconds: self.seconds("gracePeriod", fields)?,
-            ignore_not_found: fields.get("ignoreNotFound").and_then(Value::as_bool).unwrap_or(false),
-        })
-    }
-
-    fn drain_options(&self, fields: &Map<String, Value>) -> Result<DrainOptions> {
-        let flag = |name: &str| match fields.get(name) {
-            None => Ok(false),
-            Some(value) => value.as_bool().ok_or_else(|| self.fail(name, "true or false is wanted here")),
-        };
-        let timeout = match fields.get("timeout").map(text_of) {
-            None => None,
-            Some(text) => Some(
-                text.parse().map_err(|error: crate::engine::SpanError| self.fail("timeout", error.to_string()))?,
-            ),
-        };
-        Ok(DrainOptions {
-            ignore_daemonsets: flag("ignoreDaemonsets")?,
-            delete_emptydir_data: flag("deleteEmptydirData")?,
-            force: flag("force")?,
-            disable_eviction: flag("disableEviction")?,
-            grace_seconds: self.seconds("gracePeriod", fields)?,
-            timeout,
-        })
-    }
-
-    fn seconds(&self, key: &str, fields: &Map<String, Value>) -> Result<Option<u32>> {
-        let Some(value) = fields.get(key) else { return Ok(None) };
-        let text = text_of(value);
-        let seconds = text.parse::<u32>().ok();
-        let span = || text.parse::<Span>().ok().and_then(|span| u32::try_from(span.as_secs()).ok());
-        seconds.or_else(span).map(Some).ok_or_else(|| self.fail(key, format!("`{text}` is not a number of seconds")))
-    }
-
-    fn integer(&self, key: &str, fields: &Map<String, Value>) -> Result<i64> {
-        self.optional_integer(key, fields)?.ok_or_else(|| at(self.document, &self.path, format!("`{key}` is missing")))
-    }
-
-    fn optional_integer(&self, key: &str, fields: &Map<String, Value>) -> Result<Option<i64>> {
-        let Some(value) = fields.get(key) else { return Ok(None) };
-        value
-            .as_i64()
-            .filter(|number| (0..=i64::from(i32::MAX)).contains(number))
-            .map(Some)
-            .ok_or_else(|| self.fail(key, format!("`{}` is not a whole number of at least 0", text_of(value))))
-    }
-
-    fn images(&self, fields: &Map<String, Value>) -> Result<Vec<(String, String)>> {
-        match (fields.get("image"), fields.get("images").and_then(Value::as_object)) {
-            (Some(image), None) => Ok(vec![("*".to_owned(), text_of(image))]),
-            (None, Some(images)) => Ok(images.iter().map(|(name, image)| (name.clone(), text_of(image))).collect()),
-            _ => Err(at(self.document, &self.path, "`setImage` needs `image` or `images`")
-                .help("write `image: nginx:1.28` or `images: {web: nginx:1.28}`")),
-        }
-    }
-
-    fn patch_type(&self, fields: &Map<String, Value>) -> Result<PatchType> {
-        match fields.get("type").map(text_of).as_deref() {
-            None | Some("strategic") => Ok(PatchType::Strategic),
-            Some("merge") => Ok(PatchType::Merge),
-            Some("json") => Ok(PatchType::Json),
-            Some(other) => Err(self.fail("type", format!("unknown patch type `{other}`")).help("use strategic, merge or json")),
-        }
-    }
-
-    fn key_changes(&self, key: &str, fields: &Map<String, Value>) -> Result<Vec<KeyChange>> {
-        let overwrite = fields.get("overwrite").and_then(Value::as_bool).unwrap_or(true);
-        let map = fields.get(key).and_then(Value::as_object);
-        let map = map.ok_or_else(|| at(self.document, &self.path, format!("`{key}` is missing")).help(format!("write `{key}: {{a: b, c: null}}`")))?;
-        let change = |(key, value): (&String, &Value)| KeyChange {
-            key: key.clone(),
-            value: (!value.is_null()).then(|| text_of(value)),
-            overwrite,
-        };
-        Ok(map.iter().map(change).collect())
-    }
-
-    fn taints(&self, fields: &Map<String, Value>) -> Result<Vec<TaintChange>> {
-        let overwrite = fields.get("overwrite").and_then(Value::as_bool).unwrap_or(true);
-        let list = fields.get("taints").and_then(Value::as_array);
-        let list = list.ok_or_else(|| at(self.document, &self.path, "`taints` is missing").help("write `taints: [\"key=value:NoSchedule\"]`"))?;
-        list.iter().map(|text| parse_taint(&text_of(text), overwrite).map_err(|what| self.fail("taints", what))).collect()
-    }
-
-    fn targets(&self, verb: &str, argument: &Value) -> Result<Vec<ObjectName>> {
-        let text = text_of(argument);
-        if text.ends_with(".yaml") || text.ends_with(".yml") || text.ends_with(".json") {
-            return Ok(self.manifests(verb, argument)?.iter().filter_map(name_of).collect());
-        }
-        match argument {
-            Value::Array(list) => list.iter().map(|one| self.object(verb, one)).collect(),
-            one => Ok(vec![self.object(verb, one)?]),
-        }
-    }
-
-    fn object(&self, verb: &str, argument: &Value) -> Result<ObjectName> {
-        parse_object(&text_of(argument)).map_err(|error| {
-            let place = self.document.place(&format!("{}.{verb}", self.path), Part::Value);
-            error.at(place)
-        })
-    }
-
-    fn node(&self, verb: &str, argument: &Value) -> Result<String> {
-        let text = text_of(argument);
-        let name = text.strip_prefix("node/").or_else(|| text.strip_prefix("nodes/")).unwrap_or(&text);
-        match name.is_empty() || name.contains('/') {
-            true => Err(self.fail(verb, format!("`{text}` is not a node")).help("write the name of one node")),
-            false => Ok(name.to_owned()),
-        }
-    }
-
-    fn failing(&self, verb: &str, argument: &Value) -> Result<String> {
-        let text = text_of(argument);
-        match text.split_once('/') {
-            Some(("node" | "nodes", _)) => self.node(verb, argument),
-            _ => Err(self.fail(verb, format!("failing `{text}` is not supported yet")).help("write `node/<name>`")),
-        }
+            Command::Generate(_) | Command::Autoscale(_) | Command::Expose(_) | Command::Wait(_) | Command::Top(_) => {
+                let word = line.split_whitespace().next().unwrap_or_default();
+                let error = Error::new(format!("`kubectl {word}` is not supported yet in a step")).at(place());
+                return Err(error.help("write the object as a manifest and `apply` it"));
+            }
+            command => Action::Kubectl(Box::new(command)),
+        }])
     }
 
     /// Manifests given inline (one or a list) or by file.
-    fn manifests(&self, verb: &str, argument: &Value) -> Result<Vec<Value>> {
+    fn manifests(&self, key: &str, argument: &Value) -> Result<Vec<Value>> {
         match argument {
-            Value::String(path) => self.file(verb, path),
+            Value::String(path) => self.file(key, path),
             Value::Array(list) => {
-                let parts = list.iter().map(|one| self.manifests(verb, one)).collect::<Result<Vec<_>>>()?;
+                let parts = list.iter().map(|one| self.manifests(key, one)).collect::<Result<Vec<_>>>()?;
                 Ok(parts.into_iter().flatten().collect())
             }
             Value::Object(_) => Ok(vec![argument.clone()]),
-            _ => Err(self.fail(verb, "a file or a manifest is wanted here")),
+            _ => Err(self.fail(key, "a file or a manifest is wanted here")),
         }
     }
 
-    fn file(&self, verb: &str, path: &str) -> Result<Vec<Value>> {
+    fn file(&self, key: &str, path: &str) -> Result<Vec<Value>> {
         let (documents, errors) = read_files(&[self.folder.join(path)], &ReadOptions::default());
         if let Some(error) = errors.into_iter().next() {
-            return Err(match error.place {
-                Some(_) => error,
-                None => self.fail(verb, error.what),
-            });
+            return Err(if error.place.is_some() { error } else { self.fail(key, error.what) });
         }
-        super::objects::accept_all(&documents).map_err(|mut errors| errors.remove(0))
+        accept_all(&documents).map(|accepted| accepted.values).map_err(|mut errors| errors.swap_remove(0))
     }
 }
 
-type Map2<'a> = std::collections::BTreeMap<&'a str, &'a Value>;
-
-/// `kind/name` or `kind/namespace/name`.
-pub(super) fn parse_object(text: &str) -> Result<ObjectName> {
-    let mut parts = text.splitn(3, '/');
-    let kind = parts.next().unwrap_or_default();
-    let info = kinds::by_resource(kind).ok_or_else(|| {
-        let error = Error::new(format!("unknown kind `{kind}`"));
-        match nearest(kind, kinds::KINDS.iter().map(|info| info.singular)) {
-            Some(near) => error.help(format!("did you mean `{near}`?")),
-            None => error.help("write `deployment/web` or `deployment/namespace/web`"),
-        }
-    })?;
-    let (namespace, name) = match (parts.next(), parts.next()) {
-        (Some(name), None) if info.namespaced => ("default", name),
-        (Some(name), None) => ("", name),
-        (Some(namespace), Some(name)) => (namespace, name),
-        (None, _) => return Err(Error::new(format!("`{text}` has no name")).help(format!("write `{kind}/<name>`"))),
-    };
-    Ok(ObjectName { info, namespace: namespace.to_owned(), name: name.to_owned() })
+fn is_file(text: &str) -> bool {
+    [".yaml", ".yml", ".json"].iter().any(|extension| text.ends_with(extension))
 }
 
-/// `key=value:Effect`, `key:Effect`, `key:Effect-`, `key-`.
-pub(super) fn parse_taint(text: &str, overwrite: bool) -> Result<TaintChange, String> {
-    let (body, remove) = text.strip_suffix('-').map_or((text, false), |body| (body, true));
-    let (pair, effect) = body.rsplit_once(':').map_or((body, None), |(pair, effect)| (pair, Some(effect)));
-    let effect = match effect {
-        None if remove => None,
-        None => return Err(format!("`{text}` has no effect: write key=value:NoSchedule")),
-        Some(effect) => {
-            Some(TaintEffect::parse(effect).ok_or_else(|| format!("`{effect}` is not an effect of a taint"))?)
-        }
-    };
-    let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-    Ok(TaintChange { key: key.to_owned(), value: value.to_owned(), effect, remove, overwrite })
+/// A node with or without its kind.
+fn node_name(text: &str) -> &str {
+    text.strip_prefix("node/").or_else(|| text.strip_prefix("nodes/")).unwrap_or(text)
 }
 
-fn name_of(manifest: &Value) -> Option<ObjectName> {
-    let info = kinds::by_kind(manifest["kind"].as_str()?)?;
-    let namespace = match (info.namespaced, manifest["metadata"]["namespace"].as_str()) {
-        (false, _) => "",
-        (true, namespace) => namespace.unwrap_or("default"),
-    };
-    Some(ObjectName { info, namespace: namespace.to_owned(), name: manifest["metadata"]["name"].as_str()?.to_owned() })
+/// `kind/namespace/name` into `kind/name` and the namespace.
+fn split_namespace(text: &str) -> (String, Option<String>) {
+    match text.split('/').collect::<Vec<_>>().as_slice() {
+        [kind, namespace, name] => (format!("{kind}/{name}"), Some((*namespace).to_owned())),
+        _ => (text.to_owned(), None),
+    }
+}
+
+/// `gracePeriod` into `grace-period`.
+fn flag_name(option: &str) -> String {
+    option.chars().fold(String::new(), |mut flag, c| {
+        if c.is_uppercase() {
+            flag.push('-');
+        }
+        flag.extend(c.to_lowercase());
+        flag
+    })
+}
+
+/// A word of a command line in single quotes.
+fn quote(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// A scalar as text.
@@ -386,4 +299,64 @@ fn text_of(value: &Value) -> String {
 /// A word without case, blanks and hyphens: `set image`, `set-image` and `setImage` are one.
 fn plain(word: &str) -> String {
     word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::document::read_str;
+
+    fn read(step: &str) -> Result<Vec<Step>, Vec<Error>> {
+        let text = format!("spec:\n  steps:\n  - {step}\n");
+        let (documents, errors) = read_str("s.yaml", &text);
+        assert!(errors.is_empty(), "{errors:?}");
+        let list = documents[0].value["spec"]["steps"].as_array().cloned().expect("a list of steps");
+        steps(&documents[0], &list, Path::new("."))
+    }
+
+    #[test]
+    fn every_verb_is_read() {
+        for step in [
+            "{at: 1m, scale: deployment/web, replicas: 20}",
+            "{at: 1m, set image: deployment/web, images: {c: 'nginx:2'}}",
+            "{at: 1m, setImage: deployment/shop/web, image: nginx:2}",
+            "{at: 1m, rollout undo: deployment/web, toRevision: 1}",
+            "{at: 1m, rolloutPause: deployment/web}",
+            "{at: 1m, cordon: general-3}",
+            "{at: 1m, drain: node/general-3, ignoreDaemonsets: true, timeout: 5m}",
+            "{at: 1m, taint: general-3, taints: ['a=b:NoSchedule', 'c-']}",
+            "{at: 1m, label: pod/web-0, labels: {a: b, c: null}}",
+            "{at: 1m, delete: pod/web-0, gracePeriod: 0}",
+            "{at: 1m, evict: pod/web-0}",
+            "{at: 1m, patch: deployment/web, patch: {spec: {paused: true}}}",
+            "{at: 1m, kubectl: 'rollout restart deployment/web'}",
+            "{at: 1m, apply: {apiVersion: v1, kind: ConfigMap, metadata: {name: c}}}",
+        ] {
+            // A map cannot have the key `patch` twice.
+            if step.contains("patch") {
+                continue;
+            }
+            assert_eq!(read(step).unwrap_or_else(|errors| panic!("{step}: {errors:?}")).len(), 1, "{step}");
+        }
+        assert_eq!(read("{at: 1m, fail: node/general-3, for: 4m}").expect("a failure with its end").len(), 2);
+    }
+
+    #[test]
+    fn mistakes_have_a_place_and_a_cure() {
+        let rows = [
+            ("{scale: deployment/web, replicas: 2}", "a step needs a time"),
+            ("{at: 5, scale: deployment/web, replicas: 2}", "has no unit"),
+            ("{at: 1m, scal: deployment/web, replicas: 2}", "unknown step"),
+            ("{at: 1m, scale: deployment/web, replica: 2}", "did you mean `replicas`?"),
+            ("{at: 1m, fail: zone/a}", "not supported yet"),
+            ("{at: 1m, kubectl: 'frobnicate x'}", "frobnicate"),
+            ("{at: 1m, every: 6h, fail: node}", "not supported yet"),
+        ];
+        for (step, what) in rows {
+            let errors = read(step).expect_err(step);
+            let text = errors[0].to_string();
+            assert!(text.contains(what), "{step}: {text}");
+            assert!(errors[0].place.is_some(), "{step}");
+        }
+    }
 }
