@@ -1,1 +1,5 @@
 //! Golden cases of the real Kubernetes against ours.
+
+pub mod api;
+pub mod difference;
+pub mod tables;

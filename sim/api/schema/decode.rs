@@ -160,21 +160,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn zero(&self, ty: &Type) -> Value {
-        match ty {
-            Type::Bool => Value::Bool(false),
-            Type::Int32 | Type::Int64 | Type::Float64 | Type::IntOrString => Value::from(0),
-            Type::String | Type::Bytes => Value::from(""),
-            Type::Quantity => Value::from("0"),
-            Type::Time | Type::Raw | Type::List(_) | Type::Map(_) => Value::Null,
-            Type::Struct(id) => {
-                let mut out = Map::new();
-                for field in self.schema.get(*id).fields.iter().filter(|field| field.is_always_written) {
-                    let zero = if field.is_pointer { Value::Null } else { self.zero(&field.ty) };
-                    out.insert(field.name.clone(), zero);
-                }
-                Value::Object(out)
-            }
-        }
+        zero(self.schema, ty)
     }
 
     fn bytes(&mut self, text: &str) {
@@ -315,5 +301,24 @@ fn go_kind(value: &Value) -> &'static str {
         Value::String(_) => "string",
         Value::Array(_) => "array",
         Value::Object(_) => "object",
+    }
+}
+
+/// What Go writes for a value of a type to which nothing was assigned.
+pub(super) fn zero(schema: &Schema, ty: &Type) -> Value {
+    match ty {
+        Type::Bool => Value::Bool(false),
+        Type::Int32 | Type::Int64 | Type::Float64 | Type::IntOrString => Value::from(0),
+        Type::String | Type::Bytes => Value::from(""),
+        Type::Quantity => Value::from("0"),
+        Type::Time | Type::Raw | Type::List(_) | Type::Map(_) => Value::Null,
+        Type::Struct(id) => {
+            let mut out = Map::new();
+            for field in schema.get(*id).fields.iter().filter(|field| field.is_always_written) {
+                let value = if field.is_pointer { Value::Null } else { zero(schema, &field.ty) };
+                out.insert(field.name.clone(), value);
+            }
+            Value::Object(out)
+        }
     }
 }
