@@ -1,1 +1,48 @@
-//! The facts: objects, verbs, changes.
+//! The facts: what the API server and etcd of the simulated cluster hold.
+//!
+//! Nodes are rows with resource columns, pods are interned specs with a little state, every other kind is a row with a body.
+//! All writes are verbs on [`Cluster`]; each keeps derived columns and indexes right and appends [`Change`]s, which every component
+//! sees after the event in which they were made. Components meet here and nowhere else.
+
+mod agenda;
+mod change;
+mod check;
+pub mod columns;
+mod component;
+mod condition;
+mod control_plane;
+mod event;
+pub mod export;
+mod ids;
+mod ingest;
+mod intern;
+mod meta;
+mod node;
+pub mod objects;
+mod pod;
+mod pod_resources;
+mod pod_spec;
+mod recorder;
+mod store;
+mod verbs;
+mod words;
+
+pub use agenda::Agenda;
+pub use change::{Change, ConditionChange, What};
+pub use component::Component;
+pub use condition::{Condition, ConditionStatus, Conditions};
+pub use control_plane::{ControlPlane, KubeletTiming};
+pub use event::{
+    ControllerEvent, ControllerKind, Event, FaultEvent, KubeletEvent, NO_CAUSE, NetworkEvent, NodeStep, PodStep,
+    Queued, SchedulerEvent, WorkloadEvent,
+};
+pub use ids::{EventId, LabelsId, NodeId, ObjId, ObjectRef, PodId, ResourceId, SpecId, Sym};
+pub use intern::{Interned, Interner};
+pub use meta::{Deletion, Meta, NAME_ALPHABET, Owner, name_suffix, uid_text};
+pub use node::{Node, NodeImage, NodeTaint};
+pub use pod::{ContainerState, ContainerStatus, Pod, PodPhase, Terminated};
+pub use pod_spec::{PodSpec, RestartPolicy, Template};
+pub use recorder::{EVENT_TTL, EventMessage, EventRecord, EventRecorder, EventType};
+pub use store::Cluster;
+pub use verbs::{NewMeta, NewNode, NewObject, NewPod, Propagation};
+pub use words::Words;

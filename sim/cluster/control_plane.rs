@@ -1,0 +1,85 @@
+//! `ControlPlane`: how slow the control plane is, per component. Two profiles: `ideal` (every latency zero, no client limits) and
+//! `realistic` (Kubernetes' defaults; the latencies of an idle cluster).
+//!
+//! Client limits (`--kube-api-qps`, `--kube-api-burst`) are Kubernetes' own defaults. The latencies are our assumption, measured on
+//! an idle single-node control plane of v1.36: a write takes a few milliseconds and a watcher sees it a few milliseconds later.
+
+use crate::engine::Span;
+
+/// Latencies and limits of the control plane.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ControlPlane {
+    /// From a write until its watchers act on it.
+    pub watch_delay: Span,
+    /// One write, as seen by the client that makes several one after another.
+    pub write_latency: Span,
+    /// From the end of a scheduling cycle until the binding is written.
+    pub bind_latency: Span,
+    /// One scheduling cycle.
+    pub scheduling_latency: Span,
+    /// Client limit of each controller (kube-controller-manager `--kube-api-qps`, default 20).
+    pub controller_qps: f64,
+    /// Burst of that limit (`--kube-api-burst`, default 30).
+    pub controller_burst: u32,
+    /// Client limit of the scheduler (`clientConnection.qps`, default 50).
+    pub scheduler_qps: f64,
+    /// Burst of that limit (`clientConnection.burst`, default 100).
+    pub scheduler_burst: u32,
+    /// How the kubelet's own loops are timed.
+    pub kubelet_timing: KubeletTiming,
+    /// `--node-monitor-period`.
+    pub node_monitor_period: Span,
+    /// `--node-monitor-grace-period`.
+    pub node_monitor_grace_period: Span,
+}
+
+/// How the kubelet's loops are timed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KubeletTiming {
+    /// Every deadline is met exactly: no relist period, no jitter of requeues.
+    Ideal,
+    /// Relist periods, ticks of the sync loop and jitter as in the kubelet.
+    #[default]
+    Realistic,
+}
+
+impl ControlPlane {
+    /// Every latency zero, no client limits.
+    pub fn ideal() -> ControlPlane {
+        ControlPlane {
+            watch_delay: Span::ZERO,
+            write_latency: Span::ZERO,
+            bind_latency: Span::ZERO,
+            scheduling_latency: Span::ZERO,
+            controller_qps: f64::INFINITY,
+            controller_burst: u32::MAX,
+            scheduler_qps: f64::INFINITY,
+            scheduler_burst: u32::MAX,
+            kubelet_timing: KubeletTiming::Ideal,
+            ..ControlPlane::realistic()
+        }
+    }
+
+    /// Kubernetes' defaults.
+    pub fn realistic() -> ControlPlane {
+        ControlPlane {
+            watch_delay: Span::from_millis(5),
+            write_latency: Span::from_millis(3),
+            bind_latency: Span::from_millis(5),
+            scheduling_latency: Span::from_millis(1),
+            controller_qps: 20.0,
+            controller_burst: 30,
+            scheduler_qps: 50.0,
+            scheduler_burst: 100,
+            kubelet_timing: KubeletTiming::Realistic,
+            node_monitor_period: Span::from_secs(5),
+            node_monitor_grace_period: Span::from_secs(50),
+        }
+    }
+}
+
+impl Default for ControlPlane {
+    fn default() -> ControlPlane {
+        ControlPlane::realistic()
+    }
+}

@@ -1,0 +1,155 @@
+//! Objects of every kind but pods and nodes: one row type, whose body says what the kind is.
+//!
+//! A row keeps the manifest as accepted (without metadata and status), what the simulation acts on in lowered form, and the typed
+//! status. Kinds without behaviour are kept as written.
+
+mod kept;
+mod namespace;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+pub use kept::Kept;
+pub use namespace::{Namespace, NamespacePhase};
+
+use super::intern::Interner;
+use super::meta::Meta;
+use super::pod_spec::PodSpec;
+use crate::api::kinds::KindInfo;
+use crate::cluster::ids::SpecId;
+use crate::cluster::intern::Interned;
+use crate::engine::Time;
+
+/// An object that is neither a pod nor a node.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// Its kind.
+    pub info: &'static KindInfo,
+    /// Its metadata.
+    pub meta: Meta,
+    /// The manifest as accepted, without `metadata` and `status`. Where a field is also lowered in the body, the body is right.
+    pub raw: Arc<Value>,
+    /// What it is.
+    pub body: Body,
+}
+
+/// What an object is: its lowered spec and its status.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// A kind without behaviour of its own.
+    Kept(Kept),
+    /// A namespace.
+    Namespace(Namespace),
+}
+
+/// What lowering a manifest needs.
+pub struct Lowering<'a> {
+    /// Names and maps.
+    pub interner: &'a mut Interner,
+    /// Pod specs.
+    pub specs: &'a mut Interned<SpecId, PodSpec>,
+    /// The virtual date of the beginning of the run, in seconds since 1970: what absolute dates in manifests are relative to.
+    pub epoch_seconds: i64,
+}
+
+/// What exporting a status needs.
+#[derive(Clone, Copy)]
+pub struct Exporting<'a> {
+    /// Names and maps.
+    pub interner: &'a Interner,
+    /// The virtual date of the beginning of the run, in seconds since 1970.
+    pub epoch_seconds: i64,
+}
+
+/// A kind with behaviour.
+pub trait Kind: Sized {
+    /// The name of the kind, as in manifests.
+    const KIND: &'static str;
+
+    /// Lowers an accepted manifest, its status included.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, for manifests that validation does not cover.
+    fn lower(object: &Value, cx: &mut Lowering<'_>) -> Result<Self, String>;
+
+    /// Writes the fields of the manifest that the simulation may have changed, and the status, into `object`.
+    fn export(&self, cx: Exporting<'_>, object: &mut Map<String, Value>);
+
+    /// The body as this kind.
+    fn of(body: &Body) -> Option<&Self>;
+
+    /// The body as this kind, for changing.
+    fn of_mut(body: &mut Body) -> Option<&mut Self>;
+
+    /// Wraps it.
+    fn into_body(self) -> Body;
+}
+
+/// Implements the projections of [`Kind`] for a variant of [`Body`] of the same name.
+macro_rules! body_variant {
+    ($name:ident) => {
+        fn of(body: &$crate::cluster::objects::Body) -> Option<&Self> {
+            match body {
+                $crate::cluster::objects::Body::$name(this) => Some(this),
+                #[allow(unreachable_patterns, reason = "the enum may have one variant only")]
+                _ => None,
+            }
+        }
+
+        fn of_mut(body: &mut $crate::cluster::objects::Body) -> Option<&mut Self> {
+            match body {
+                $crate::cluster::objects::Body::$name(this) => Some(this),
+                #[allow(unreachable_patterns, reason = "the enum may have one variant only")]
+                _ => None,
+            }
+        }
+
+        fn into_body(self) -> $crate::cluster::objects::Body {
+            $crate::cluster::objects::Body::$name(self)
+        }
+    };
+}
+pub(crate) use body_variant;
+
+/// Lowers a manifest of any kind.
+///
+/// # Errors
+///
+/// What is wrong with it, for manifests that validation does not cover.
+pub fn lower(info: &KindInfo, object: &Value, cx: &mut Lowering<'_>) -> Result<Body, String> {
+    Ok(match info.kind {
+        Namespace::KIND => Namespace::lower(object, cx)?.into_body(),
+        _ => Kept::lower(object, cx)?.into_body(),
+    })
+}
+
+/// Writes changed fields and the status of any body into `object`.
+pub fn export(body: &Body, cx: Exporting<'_>, object: &mut Map<String, Value>) {
+    match body {
+        Body::Kept(kept) => kept.export(cx, object),
+        Body::Namespace(namespace) => namespace.export(cx, object),
+    }
+}
+
+impl Exporting<'_> {
+    /// `metav1.Time` of an instant: RFC 3339 in UTC with whole seconds.
+    pub fn time(&self, at: Time) -> Value {
+        Value::String(super::export::rfc3339(self.epoch_seconds, at))
+    }
+
+    /// `metav1.MicroTime` of an instant: RFC 3339 in UTC with microseconds.
+    pub fn micro_time(&self, at: Time) -> Value {
+        Value::String(super::export::rfc3339_micro(self.epoch_seconds, at))
+    }
+}
+
+impl Lowering<'_> {
+    /// The instant of an RFC 3339 date; [`Time::ZERO`] for one before the beginning of the run, `None` if it is no date.
+    pub fn time(&self, value: &Value) -> Option<Time> {
+        let timestamp: jiff::Timestamp = value.as_str()?.parse().ok()?;
+        let micros = timestamp.as_microsecond() - self.epoch_seconds * 1_000_000;
+        Some(Time::from_micros(u64::try_from(micros).unwrap_or(0)))
+    }
+}
