@@ -8,7 +8,7 @@ use super::causes::{Cause, Causes, Path};
 use super::document::{Document, Part, Step};
 use super::kinds::{KINDS, KindInfo};
 use super::objects::{self, Birth, StatusAtBirth, metadata, rules, service};
-use super::schema::{DecodeError, Schema, decode};
+use super::schema::{DecodeError, Schema, decode, prune};
 use super::view::{ensure, get, has, int, put, remove, text};
 use crate::error::{Error, nearest};
 
@@ -29,6 +29,8 @@ pub struct AcceptContext<'a> {
     pub expected: Option<(&'a str, &'a str)>,
     /// Gives a valid Service its addresses: the next free cluster address.
     pub service_address: Option<&'a str>,
+    /// The next free port on nodes.
+    pub node_port: i64,
 }
 
 impl Default for AcceptContext<'_> {
@@ -41,6 +43,7 @@ impl Default for AcceptContext<'_> {
             lookup: Some(&Nothing),
             expected: None,
             service_address: None,
+            node_port: 30_000,
         }
     }
 }
@@ -115,6 +118,7 @@ pub fn accept(value: &Value, context: &AcceptContext<'_>) -> Result<Accepted, Re
     let mut object = decoded(value, info, &version)?;
     let rules = rules(info.kind);
     (rules.default)(&mut object);
+    tidy(&mut object, info, &version);
     let namespace = complete_metadata(&mut object, info, context);
     if rules.status == StatusAtBirth::Reset {
         reset_status(&mut object, info, &version);
@@ -140,13 +144,11 @@ pub fn accept(value: &Value, context: &AcceptContext<'_>) -> Result<Accepted, Re
         remove(ensure(&mut object, "metadata"), "generation");
     }
     if let Some(address) = context.service_address.filter(|_| info.kind == "Service") {
-        let mut port = 30_000;
-        service::allocate(&mut object, address, || {
-            port += 1;
-            port
-        });
+        service::allocate(&mut object, address, context.node_port);
     }
     let warnings = objects::warnings(info.kind, &object);
+    // What is stored is filled in again when it is read: what the registry gave can lead to more.
+    (rules.default)(&mut object);
     Ok(Accepted { value: object, info, warnings })
 }
 
@@ -168,6 +170,7 @@ pub fn accept_update(old: &Value, new: &Value, context: &AcceptContext<'_>) -> R
         return Err(conflict(&object, info));
     }
     (rules.default)(&mut object);
+    tidy(&mut object, info, &version);
     carry_over(&mut object, old, info, context);
     let before = {
         // What validation compares with is the stored object in the same version, filled in in the same way.
@@ -175,11 +178,10 @@ pub fn accept_update(old: &Value, new: &Value, context: &AcceptContext<'_>) -> R
         (rules.default)(&mut before);
         before
     };
-    match info.kind {
-        "Pod" if context.lookup.is_some() => admission::admit_pod_update(&mut object, &before),
-        "Service" => service::prepare_update(&mut object, &before),
-        _ => {}
+    if info.kind == "Pod" && context.lookup.is_some() {
+        admission::admit_pod_update(&mut object, &before);
     }
+    (rules.prepare_update)(&mut object, &before);
     let mut causes = Causes::default();
     let path = Path::ROOT.child("metadata");
     metadata::validate(get(&object, "metadata"), info.namespaced, rules.name, &path, &mut causes);
@@ -191,14 +193,21 @@ pub fn accept_update(old: &Value, new: &Value, context: &AcceptContext<'_>) -> R
     }
     if rules.has_generation {
         let generation = int(get(&before, "metadata"), "generation");
-        let changed = content(&object) != content(&before);
+        let changed = rules.counts_changes && content(&object) != content(&before);
         put(ensure(&mut object, "metadata"), "generation", generation.max(1) + i64::from(changed && generation > 0));
     }
     if let Some(address) = context.service_address.filter(|_| info.kind == "Service") {
-        service::allocate(&mut object, address, || 30_001);
+        service::allocate(&mut object, address, context.node_port);
     }
     let warnings = objects::warnings(info.kind, &object);
     Ok(Accepted { value: object, info, warnings })
+}
+
+fn tidy(object: &mut Value, info: &KindInfo, version: &str) {
+    let schema = Schema::builtin();
+    if let Some(root) = schema.kind(version, info.kind) {
+        prune(schema, root, object);
+    }
 }
 
 /// What the generation counts: all but metadata and status.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Read;
 use std::path::Path;
+use std::sync::OnceLock;
 
+use regex::Regex;
 use serde_json::{Value, json};
 
 use super::difference::{Difference, compare_members};
@@ -125,7 +127,11 @@ pub fn run_case(case: &Value, report: &mut ApiReport) {
     differ("verdict", &mut tally.verdict, verdict);
     match &got {
         Ok((_, accepted)) if expect.get("defaulted").is_some() => {
-            let differences = compare_members(&comparable(get(expect, "defaulted")), &comparable(&accepted.value));
+            let mut expected = comparable(get(expect, "defaulted"));
+            if text(get(&accepted.value, "metadata"), "name") == GENERATED {
+                put(ensure(&mut expected, "metadata"), "name", GENERATED);
+            }
+            let differences = compare_members(&expected, &comparable(&accepted.value));
             differ("defaulted", &mut tally.defaulted, differences);
         }
         Err(refusal) if expected_code != 201 && expected_code != 200 => {
@@ -158,7 +164,7 @@ fn differ_if(differs: bool, subject: &str, expected: impl ToString, got: impl To
 /// A message without what is random or left out of the recording.
 fn settle(message: &str) -> String {
     let message = message.split("<diff>").next().unwrap_or(message);
-    message.to_owned()
+    uids().replace_all(message, "<uid>").into_owned()
 }
 
 fn expected_causes(expect: &Value) -> Vec<String> {
@@ -186,23 +192,35 @@ fn comparable(object: &Value) -> Value {
     }
     if let Some(status) = object.get_mut("status") {
         remove(status, "lastPhaseTransitionTime");
+        for condition in crate::api::view::items_mut(status, "conditions") {
+            remove(condition, "lastTransitionTime");
+        }
     }
-    object
+    let settled = uids().replace_all(&object.to_string(), "<uid>").into_owned();
+    serde_json::from_str(&settled).unwrap_or(object)
+}
+
+fn uids() -> &'static Regex {
+    static UIDS: OnceLock<Regex> = OnceLock::new();
+    let pattern = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+    UIDS.get_or_init(|| Regex::new(pattern).expect("a constant pattern"))
 }
 
 const SUFFIX: &str = "xxxxx";
+const GENERATED: &str = "<generated>";
 
 /// The kind of a case and our answer: the code and what is stored, or why not.
 fn answer(case: &Value) -> (String, Result<(u16, Accepted), Refusal>) {
     let context = AcceptContext {
         namespace: "golden",
         suffix: SUFFIX,
-        uid: "<uid>",
+        uid: "00000000-0000-4000-8000-000000000000",
         service_address: Some("10.0.0.0"),
+        node_port: 32_769,
         ..AcceptContext::default()
     };
     if let Some(new) = case.get("new") {
-        return (text(new, "kind").to_owned(), answer_update(get(case, "old"), new, &context));
+        return (text(new, "kind").to_owned(), answer_update(case, new, &context));
     }
     let path = get(get(case, "expect"), "path").as_str().unwrap_or("").to_owned();
     let info = path.rsplit('/').next().and_then(kinds::by_resource);
@@ -222,7 +240,7 @@ fn answer(case: &Value) -> (String, Result<(u16, Accepted), Refusal>) {
     let generated = text(get(&value, "metadata"), "name").is_empty();
     let answer = accept(&value, &context).map(|mut accepted| {
         if generated {
-            put(ensure(&mut accepted.value, "metadata"), "name", "<generated>");
+            put(ensure(&mut accepted.value, "metadata"), "name", GENERATED);
         }
         (201, accepted)
     });
@@ -242,8 +260,9 @@ fn unreadable(kind: &str, error: &Error) -> Refusal {
     Refusal { code: 400, reason: "BadRequest", message, causes: Vec::new(), decoding: None }
 }
 
-fn answer_update(old: &Value, new: &Value, context: &AcceptContext<'_>) -> Result<(u16, Accepted), Refusal> {
-    let (mut old, mut new) = (old.clone(), new.clone());
+fn answer_update(case: &Value, new: &Value, context: &AcceptContext<'_>) -> Result<(u16, Accepted), Refusal> {
+    let (mut old, mut new) = (get(case, "old").clone(), new.clone());
+    let expect = get(case, "expect");
     if text(&new, "kind") == "Pod" {
         for object in [&mut old, &mut new] {
             let spec = ensure(object, "spec");
@@ -253,6 +272,13 @@ fn answer_update(old: &Value, new: &Value, context: &AcceptContext<'_>) -> Resul
     }
     let mut stored = accept(&old, context)?.value;
     put(ensure(&mut stored, "metadata"), "resourceVersion", "1");
+    // The address that the recording cluster gave.
+    let recorded = get(get(get(expect, "defaulted"), "spec"), "clusterIP");
+    if text(&stored, "kind") == "Service" && text(get(&old, "spec"), "clusterIP").is_empty() && !recorded.is_null() {
+        let spec = ensure(&mut stored, "spec");
+        put(spec, "clusterIP", recorded.clone());
+        put(spec, "clusterIPs", json!([recorded]));
+    }
     let meta = ensure(&mut new, "metadata");
     if crate::api::objects::rules(text(&old, "kind")).needs_resource_version {
         put(meta, "resourceVersion", "1");

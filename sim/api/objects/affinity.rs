@@ -1,9 +1,9 @@
 //! What decides where a pod may go: affinity, tolerations, spread constraints.
 
-use crate::api::causes::{Causes, Path, Raw};
+use crate::api::causes::{Causes, Path};
 use crate::api::names;
-use crate::api::view::{entries, get, has, int, list, maybe_int, text};
-use serde_json::Value;
+use crate::api::view::{ensure, entries, get, get_mut, has, int, items_mut, list, maybe_int, put, text};
+use serde_json::{Value, json};
 
 use super::metadata::label_selector;
 
@@ -126,6 +126,7 @@ fn pod_term(term: &Value, path: &Path<'_>, causes: &mut Causes) {
     }
     label_keys(term, "matchLabelKeys", path, causes);
     label_keys(term, "mismatchLabelKeys", path, causes);
+    repeated_label_keys(term, path, causes);
     let mismatched = list(term, "mismatchLabelKeys");
     for (index, key) in list(term, "matchLabelKeys").iter().enumerate() {
         if mismatched.contains(key) {
@@ -140,29 +141,73 @@ fn pod_term(term: &Value, path: &Path<'_>, causes: &mut Causes) {
     causes.invalid_for(&path.child("topologyKey"), topology, names::label_key_errors(topology));
 }
 
-/// Checks `matchLabelKeys` and the like: they need a selector, and their own keys may not be in it.
+/// Checks `matchLabelKeys` and the like: they need a selector.
 fn label_keys(term: &Value, field: &str, path: &Path<'_>, causes: &mut Causes) {
     let keys = list(term, field);
     if keys.is_empty() {
         return;
     }
     let path = path.child(field);
-    let selector = get(term, "labelSelector");
-    if selector.is_null() {
+    if !has(term, "labelSelector") {
         causes.forbidden(&path, "must not be specified when labelSelector is not set");
         return;
     }
     for (index, key) in keys.iter().enumerate() {
         let key = key.as_str().unwrap_or("");
-        let errors = names::label_key_errors(key);
-        causes.invalid_for(&path.index(index), key, errors);
-        let in_labels = entries(selector, "matchLabels").any(|(label, _)| label == key);
-        let in_expressions = list(selector, "matchExpressions").iter().any(|item| text(item, "key") == key);
-        if field != "mismatchLabelKeys" && in_labels | in_expressions && !has(term, "namespaceSelector") && has(term, "maxSkew") {
-            causes.invalid(&path.index(index), key, "exists in both matchLabelKeys and labelSelector");
-        } else if !has(term, "maxSkew") && in_labels {
+        causes.invalid_for(&path.index(index), key, names::label_key_errors(key));
+    }
+}
+
+/// Checks that no key of `matchLabelKeys` is in the selector already. What they add to it has been added before.
+fn repeated_label_keys(term: &Value, path: &Path<'_>, causes: &mut Causes) {
+    let keys = list(term, "matchLabelKeys");
+    let selector = get(term, "labelSelector");
+    let mut seen: Vec<&str> = entries(selector, "matchLabels").map(|(key, _)| key).collect();
+    for expression in list(selector, "matchExpressions") {
+        let key = text(expression, "key");
+        if let Some(index) = keys.iter().position(|own| own == key).filter(|_| seen.contains(&key)) {
             causes.invalid(&path.index(index), key, "exists in both matchLabelKeys and labelSelector");
         }
+        seen.push(key);
+    }
+}
+
+/// Writes into selectors what `matchLabelKeys` and `mismatchLabelKeys` mean for the labels of this pod.
+pub(super) fn merge_label_keys(pod: &mut Value) {
+    let labels = get(get(pod, "metadata"), "labels").clone();
+    let Some(spec) = pod.get_mut("spec") else { return };
+    for constraint in items_mut(spec, "topologySpreadConstraints") {
+        merge_term(constraint, &labels);
+    }
+    let Some(affinity) = get_mut(spec, "affinity") else { return };
+    for kind in ["podAffinity", "podAntiAffinity"] {
+        let Some(of_kind) = get_mut(affinity, kind) else { continue };
+        for term in items_mut(of_kind, REQUIRED) {
+            merge_term(term, &labels);
+        }
+        for weighted in items_mut(of_kind, PREFERRED) {
+            if let Some(term) = get_mut(weighted, "podAffinityTerm") {
+                merge_term(term, &labels);
+            }
+        }
+    }
+}
+
+fn merge_term(term: &mut Value, labels: &Value) {
+    if !has(term, "labelSelector") {
+        return;
+    }
+    let mut expressions = list(get(term, "labelSelector"), "matchExpressions").to_vec();
+    let before = expressions.len();
+    for (field, operator) in [("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn")] {
+        for key in list(term, field).iter().filter_map(Value::as_str) {
+            if let Some(value) = labels.get(key) {
+                expressions.push(json!({"key": key, "operator": operator, "values": [value]}));
+            }
+        }
+    }
+    if expressions.len() > before {
+        put(ensure(term, "labelSelector"), "matchExpressions", expressions);
     }
 }
 
@@ -193,6 +238,8 @@ pub(super) fn tolerations(tolerations: &[Value], path: &Path<'_>, causes: &mut C
                     causes.invalid(&path.child("operator"), toleration, what);
                 }
             }
+            // TaintTolerationComparisonOperators is off by default; the server lists its operators all the same.
+            "Lt" | "Gt" => causes.not_supported(&path.child("operator"), operator, &["Equal", "Exists", "Lt", "Gt"]),
             other => causes.not_supported(&path.child("operator"), other, &["Equal", "Exists"]),
         }
         let effect = text(toleration, "effect");
@@ -213,8 +260,6 @@ pub(super) fn spread_constraints(constraints: &[Value], path: &Path<'_>, causes:
         }
         if key.is_empty() {
             causes.required(&path.child("topologyKey"), "can not be empty");
-        } else {
-            causes.invalid_for(&path.child("topologyKey"), key, names::label_key_errors(key));
         }
         if !["DoNotSchedule", "ScheduleAnyway"].contains(&unsatisfiable) {
             let known = &["DoNotSchedule", "ScheduleAnyway"];
@@ -242,7 +287,7 @@ pub(super) fn spread_constraints(constraints: &[Value], path: &Path<'_>, causes:
             }
         }
         label_keys(constraint, "matchLabelKeys", &path, causes);
+        repeated_label_keys(constraint, &path, causes);
         label_selector(get(constraint, "labelSelector"), &path.child("labelSelector"), causes);
     }
-    let _ = Raw("");
 }

@@ -2,7 +2,7 @@
 
 use crate::api::causes::{Causes, Path};
 use crate::api::names;
-use crate::api::view::{entries, fill, fill_text, get, get_mut, has, int, items_mut, list, text};
+use crate::api::view::{entries, fill, fill_text, get, get_mut, has, int, items_mut, list, remove, text};
 use serde_json::Value;
 
 use super::{probe, resources, security, volume};
@@ -56,6 +56,12 @@ pub(super) fn default(container: &mut Value) {
     }
     if let Some(lifecycle) = get_mut(container, "lifecycle") {
         probe::default_lifecycle(lifecycle);
+        // ContainerStopSignals is off by default: the field is dropped, and the lifecycle with it if that was all.
+        let had_signal = has(lifecycle, "stopSignal");
+        remove(lifecycle, "stopSignal");
+        if had_signal && lifecycle.as_object().is_some_and(|lifecycle| lifecycle.is_empty()) {
+            remove(container, "lifecycle");
+        }
     }
 }
 

@@ -582,7 +582,8 @@ fn template_update(new: &Value, old: &Value, path: &Path<'_>, causes: &mut Cause
     let mut was = get(old_spec, "template").clone();
     let is = get(new, "template");
     let never_started = !has(get(old, "status"), "startTime");
-    if flag(old_spec, "suspend") && never_started {
+    let is_open = flag(old_spec, "suspend") && never_started;
+    if is_open {
         for field in ["labels", "annotations"] {
             copy(get(is, "metadata"), ensure(&mut was, "metadata"), field);
         }
@@ -597,7 +598,9 @@ fn template_update(new: &Value, old: &Value, path: &Path<'_>, causes: &mut Cause
             }
         }
     }
-    if was != *is {
+    if is_open && get(&was, "spec") != get(is, "spec") {
+        causes.invalid(&path.child("template.spec"), get(is, "spec"), IMMUTABLE);
+    } else if !is_open && was != *is {
         causes.invalid(&path.child("template"), is, IMMUTABLE);
     }
     let _ = json!(null);

@@ -49,12 +49,16 @@ pub struct Rules {
     pub default: fn(&mut Value),
     /// What the registry gives a new object.
     pub prepare: fn(&mut Value, Birth<'_>),
+    /// What the registry gives a new version of an object: new, old.
+    pub prepare_update: fn(&mut Value, &Value),
     /// Checks all but `metadata`; the second is the stored object in an update.
     pub validate: fn(&Value, Option<&Value>, &mut Causes),
     /// Checks what an update may change: new, old.
     pub validate_update: fn(&Value, &Value, &mut Causes),
     /// Whether objects count the changes of their spec.
     pub has_generation: bool,
+    /// Whether the count goes up.
+    pub counts_changes: bool,
     /// What happens to a status that is written with a new object.
     pub status: StatusAtBirth,
     /// Whether an update needs a resourceVersion.
@@ -74,9 +78,11 @@ const PLAIN: Rules = Rules {
     name: subdomain_name,
     default: |_| (),
     prepare: |_, _| (),
+    prepare_update: |_, _| (),
     validate: |_, _, _| (),
     validate_update: |_, _, _| (),
     has_generation: false,
+    counts_changes: true,
     status: StatusAtBirth::Reset,
     needs_resource_version: false,
 };
@@ -122,7 +128,7 @@ pub fn rules(kind: &str) -> &'static Rules {
 
 static POD: Rules = Rules {
     default: pod::default,
-    prepare: |object, _| pod::prepare(object),
+    prepare: |object, birth| pod::prepare(object, birth.now),
     validate: |object, old, causes| pod::validate(object, old.is_some(), causes),
     validate_update: pod_update::validate,
     ..COUNTED
@@ -161,6 +167,8 @@ static STATEFUL_SET: Rules = Rules {
 };
 static DAEMON_SET: Rules = Rules {
     default: workload::default_daemon_set,
+    prepare: |object, _| workload::prepare_daemon_set(object),
+    prepare_update: workload::prepare_daemon_set_update,
     validate: |object, _, causes| workload::validate_daemon_set(object, causes),
     validate_update: workload::validate_selector_update,
     ..COUNTED
@@ -176,8 +184,14 @@ static CRON_JOB: Rules = Rules { default: job::default_cron_job, validate: job::
 static SERVICE: Rules = Rules {
     name: label_name,
     default: service::default,
+    prepare_update: service::prepare_update,
     prepare: |object, _| service::prepare(object),
-    validate: |object, _, causes| service::validate(object, causes),
+    validate: |object, old, causes| {
+        service::validate(object, causes);
+        if old.is_none() {
+            service::validate_allocation(object, causes);
+        }
+    },
     validate_update: service::validate_update,
     ..PLAIN
 };
@@ -284,6 +298,7 @@ static PRIORITY_CLASS: Rules = Rules {
     default: cluster::default_priority_class,
     validate: |object, _, causes| cluster::validate_priority_class(object, causes),
     validate_update: cluster::validate_priority_class_update,
+    counts_changes: false,
     ..COUNTED
 };
 static LEASE: Rules = Rules {

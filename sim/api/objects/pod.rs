@@ -15,6 +15,10 @@ use super::{affinity, pod_resources, resources, security, volume};
 pub(super) fn default(pod: &mut Value) {
     let Some(spec) = get_mut(pod, "spec") else { return };
     default_spec(spec);
+    // Only for pods, not for templates: a negative grace period is the shortest.
+    if maybe_int(spec, "terminationGracePeriodSeconds").is_some_and(|seconds| seconds < 0) {
+        put(spec, "terminationGracePeriodSeconds", 1);
+    }
     for list_name in ["containers", "initContainers"] {
         for container in items_mut(spec, list_name) {
             container::default_requests(container);
@@ -28,13 +32,14 @@ pub(super) fn default(pod: &mut Value) {
 }
 
 /// What a new Pod has besides its spec: a status of its own.
-pub(super) fn prepare(pod: &mut Value) {
+pub(super) fn prepare(pod: &mut Value, now: &str) {
+    affinity::merge_label_keys(pod);
     let class = pod_resources::qos_class(get(pod, "spec"));
     put(pod, "status", json!({"phase": "Pending", "qosClass": class}));
     if !list(get(pod, "spec"), "schedulingGates").is_empty() {
         let condition = json!({
             "type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": GATED,
-            "lastProbeTime": null, "lastTransitionTime": null,
+            "lastProbeTime": null, "lastTransitionTime": now,
         });
         put(ensure(pod, "status"), "conditions", json!([condition]));
     }

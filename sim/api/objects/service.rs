@@ -61,8 +61,8 @@ pub fn prepare(object: &mut Value) {
     }
 }
 
-/// Gives a valid Service what it left open; `address` is the next free cluster address, `node_port` the next free port.
-pub fn allocate(object: &mut Value, address: &str, mut node_port: impl FnMut() -> i64) {
+/// Gives a valid Service what it left open: `address` is the next free cluster address, ports on nodes count from `node_port`.
+pub fn allocate(object: &mut Value, address: &str, node_port: i64) {
     let spec = ensure(object, "spec");
     if text(spec, "type") == "ExternalName" {
         return;
@@ -80,16 +80,18 @@ pub fn allocate(object: &mut Value, address: &str, mut node_port: impl FnMut() -
         "LoadBalancer" => get(spec, "allocateLoadBalancerNodePorts") != false,
         _ => false,
     };
+    let mut next = node_port;
     if needs_ports {
         for port in items_mut(spec, "ports") {
             if int(port, "nodePort") == 0 {
-                put(port, "nodePort", node_port());
+                put(port, "nodePort", next);
+                next += 1;
             }
         }
     }
     let local = text(spec, "type") == "LoadBalancer" && text(spec, "externalTrafficPolicy") == "Local";
     if local && int(spec, "healthCheckNodePort") == 0 {
-        put(spec, "healthCheckNodePort", node_port());
+        put(spec, "healthCheckNodePort", next);
     }
 }
 
@@ -305,8 +307,14 @@ fn cluster_ips(spec: &Value, kind: &str, path: &Path<'_>, causes: &mut Causes) {
         }
         causes.invalid_for(&path_of.index(index), *address, names::ip(address));
     }
-    if causes.is_empty() {
-        allocation(&addresses, shown, &path_of, causes);
+}
+
+/// Checks what the allocator of cluster addresses would refuse.
+pub(super) fn validate_allocation(object: &Value, causes: &mut Causes) {
+    let spec = get(object, "spec");
+    if causes.is_empty() && text(spec, "type") != "ExternalName" {
+        let addresses: Vec<&str> = list(spec, "clusterIPs").iter().filter_map(Value::as_str).collect();
+        allocation(&addresses, get(spec, "clusterIPs"), &Path::ROOT.child("spec.clusterIPs"), causes);
     }
 }
 

@@ -50,6 +50,13 @@ pub(super) fn prepare_claim(object: &mut Value) {
     put(object, "status", json!({"phase": "Pending"}));
     add_finalizer(object, "kubernetes.io/pvc-protection");
     let spec = ensure(object, "spec");
+    // The old field holds claims and snapshots only; anything else in it is dropped.
+    let source = get(spec, "dataSource");
+    let is_claim = text(source, "apiGroup").is_empty() && text(source, "kind") == "PersistentVolumeClaim";
+    let is_snapshot = text(source, "apiGroup") == "snapshot.storage.k8s.io" && text(source, "kind") == "VolumeSnapshot";
+    if !source.is_null() && !is_claim && !is_snapshot {
+        remove(spec, "dataSource");
+    }
     // A data source of a kind that both fields may have is written in both.
     let (source, reference) = (get(spec, "dataSource").clone(), get(spec, "dataSourceRef").clone());
     if reference.is_null() && !source.is_null() {

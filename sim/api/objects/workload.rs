@@ -29,9 +29,8 @@ pub(super) fn default_deployment(object: &mut Value) {
     pod::default_template(ensure(spec, "template"));
 }
 
-/// Fills in a ReplicaSet: no labels means those of the template.
+/// Fills in a ReplicaSet.
 pub(super) fn default_replica_set(object: &mut Value) {
-    default_labels(object);
     let spec = ensure(object, SPEC);
     fill(spec, "replicas", 1);
     pod::default_template(ensure(spec, "template"));
@@ -72,6 +71,10 @@ pub(super) fn default_stateful_set(object: &mut Value) {
     if text(strategy, "type") == "RollingUpdate" && (was_empty || has(strategy, "rollingUpdate")) {
         let rolling = ensure(strategy, "rollingUpdate");
         fill(rolling, "partition", 0);
+    }
+    // MaxUnavailableStatefulSet is off by default: the field is dropped.
+    if let Some(rolling) = get_mut(strategy, "rollingUpdate") {
+        crate::api::view::remove(rolling, "maxUnavailable");
     }
     let retention = ensure(spec, "persistentVolumeClaimRetentionPolicy");
     fill_text(retention, "whenDeleted", "Retain");
@@ -307,15 +310,14 @@ fn stateful_set_claims(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     let claims = list(spec, "volumeClaimTemplates");
     // The claims take the place of the template's volumes of the same name, as the controller will do.
     let mut template = get(spec, "template").clone();
-    let volumes: Vec<Value> = claims
-        .iter()
-        .map(|claim| {
-            let name = text(get(claim, "metadata"), "name");
-            json!({"name": name, "persistentVolumeClaim": {"claimName": name}})
-        })
-        .collect();
+    let mut all: Vec<Value> = Vec::new();
+    for claim in claims {
+        let name = text(get(claim, "metadata"), "name");
+        if !all.iter().any(|volume| text(volume, "name") == name) {
+            all.push(json!({"name": name, "persistentVolumeClaim": {"claimName": name}}));
+        }
+    }
     let pod = ensure(&mut template, SPEC);
-    let mut all = volumes;
     let of_template = list(pod, "volumes").iter();
     let kept: Vec<Value> =
         of_template.filter(|volume| all.iter().all(|claim| text(claim, "name") != text(volume, "name"))).cloned().collect();
@@ -434,4 +436,25 @@ pub(super) fn validate_stateful_set_update(new: &Value, old: &Value, causes: &mu
         causes.forbidden(&Path::ROOT.child(SPEC), what);
     }
     let _ = get_mut;
+}
+
+/// Counts the templates of a DaemonSet, as its oldest API did.
+pub(super) const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
+/// What the registry gives a new DaemonSet.
+pub(super) fn prepare_daemon_set(object: &mut Value) {
+    set_template_generation(object, 1);
+}
+
+/// What the registry gives a new version of a DaemonSet.
+pub(super) fn prepare_daemon_set_update(new: &mut Value, old: &Value) {
+    let annotation = get(get(get(old, "metadata"), "annotations"), TEMPLATE_GENERATION);
+    let generation: i64 = annotation.as_str().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let changed = get(get(new, SPEC), "template") != get(get(old, SPEC), "template");
+    set_template_generation(new, generation + i64::from(changed));
+}
+
+fn set_template_generation(object: &mut Value, generation: i64) {
+    let annotations = ensure(ensure(object, "metadata"), "annotations");
+    crate::api::view::put(annotations, TEMPLATE_GENERATION, generation.to_string());
 }

@@ -6,7 +6,7 @@
 
 mod decode;
 
-pub use decode::{DecodeError, decode};
+pub use decode::{DecodeError, decode, prune};
 
 use rustc_hash::FxHashMap;
 use serde_json::Value;
