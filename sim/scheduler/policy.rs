@@ -1,6 +1,7 @@
 //! `Policy`: the wide door of scheduling. Pods and a view of the cluster go in, decisions come out; when pods are tried and what
 //! becomes of a decision is the driver's business (see [`super::cycle`]). The kube-scheduler framework is one policy.
 
+use super::nominator::Nominator;
 use super::plugin_id::{PluginId, PluginSet};
 use crate::cluster::{Change, Cluster, NodeId, PodId};
 
@@ -29,6 +30,8 @@ pub trait Policy {
 pub struct View<'a> {
     /// The store. Pods assumed by the scheduler occupy their nodes already.
     pub cluster: &'a Cluster,
+    /// The pods that are nominated to nodes and not there yet.
+    pub nominated: &'a Nominator,
     /// Where the next search of nodes begins (kube-scheduler, `nextStartNodeIndex`): one for all profiles of a scheduler.
     pub next_start: &'a mut usize,
     /// Where random choices come from, by purpose and entity.
