@@ -84,8 +84,11 @@ impl Cluster {
         }
         let place = |kind: Sym| report.conditions.iter().position(|reported| reported.0 == kind);
         let n_reported = report.conditions.len();
-        let mut placed = row.conditions.iter().enumerate();
-        if placed.any(|(idx, condition)| place(condition.kind).unwrap_or(idx.max(n_reported)) != idx) {
+        let in_order = row.conditions.iter().enumerate().all(|(idx, condition)| match place(condition.kind) {
+            Some(wanted) => wanted == idx,
+            None => n_reported <= idx,
+        });
+        if !in_order {
             let mut sorted: Vec<Condition> = row.conditions.iter().copied().collect();
             sorted.sort_by_key(|condition| place(condition.kind).unwrap_or(n_reported));
             row.conditions = sorted.into_iter().collect::<Conditions>();
