@@ -8,6 +8,8 @@ mod owned_pods;
 pub mod pod_control;
 pub mod replica_set;
 pub mod rollout_math;
+#[cfg(test)]
+mod testing;
 mod token_bucket;
 mod work_queue;
 

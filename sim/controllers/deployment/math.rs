@@ -16,8 +16,9 @@ pub fn max_scaled_down(total: i32, replicas: i32, max_unavailable: i32, new: Old
     total - min_available - (new.replicas - new.available)
 }
 
-/// Takes unavailable pods away from old ReplicaSets, the oldest first, at most `max_cleanup` in total. Returns how many.
-pub fn cleanup_unhealthy(olds: &mut [OldSet], max_cleanup: i32) -> i32 {
+/// Takes unavailable pods away from old ReplicaSets, the oldest first, at most `max_cleanup` in total. Returns how many; `None` if a
+/// ReplicaSet has more available pods than it is to have, because it was just scaled down: then nothing more happens in this sync.
+pub fn cleanup_unhealthy(olds: &mut [OldSet], max_cleanup: i32) -> Option<i32> {
     let mut total = 0;
     for old in olds.iter_mut() {
         if total >= max_cleanup {
@@ -26,11 +27,14 @@ pub fn cleanup_unhealthy(olds: &mut [OldSet], max_cleanup: i32) -> i32 {
         if old.replicas == 0 || old.replicas == old.available {
             continue;
         }
-        let count = (max_cleanup - total).min(old.replicas - old.available).max(0);
+        let count = (max_cleanup - total).min(old.replicas - old.available);
+        if count < 0 {
+            return None;
+        }
         old.replicas -= count;
         total += count;
     }
-    total
+    Some(total)
 }
 
 /// Takes available pods away from old ReplicaSets, the oldest first, as long as enough stay available. Returns how many.
@@ -114,7 +118,7 @@ mod tests {
     #[test]
     fn unhealthy_pods_go_first() {
         let mut olds = [OldSet { replicas: 10, available: 8 }];
-        assert_eq!((cleanup_unhealthy(&mut olds, 3), olds[0].replicas), (2, 8));
+        assert_eq!((cleanup_unhealthy(&mut olds, 3), olds[0].replicas), (Some(2), 8));
         assert_eq!((scale_down_old(&mut olds, 8, 6), olds[0].replicas), (2, 6));
     }
 

@@ -108,6 +108,7 @@ impl Sync {
         for (view, old) in views.iter().zip(&olds) {
             self.scale_set(view, old.replicas, cluster, cx);
         }
+        let Some(cleaned) = cleaned else { return false };
         let views: Vec<SetView> =
             views.into_iter().zip(&olds).map(|(view, old)| SetView { replicas: old.replicas, ..view }).collect();
         let available = new_set.available + olds.iter().map(|old| old.available).sum::<i32>();
