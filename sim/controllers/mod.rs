@@ -3,8 +3,12 @@
 mod controller;
 pub mod daemon_placement;
 pub mod deletion_rank;
+pub mod disruption;
+pub mod garbage_collector;
+pub mod namespace;
 pub mod pod_control;
 pub mod rollout_math;
+pub mod service_account;
 mod token_bucket;
 mod work_queue;
 
@@ -40,7 +44,12 @@ struct Slot {
 
 /// Every controller there is, in the order in which they observe.
 fn all() -> Vec<Box<dyn Controller>> {
-    vec![]
+    vec![
+        Box::new(garbage_collector::GarbageCollector::default()),
+        Box::new(namespace::NamespaceController),
+        Box::new(service_account::ServiceAccountController),
+        Box::new(disruption::DisruptionController),
+    ]
 }
 
 impl Controllers {
