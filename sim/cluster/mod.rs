@@ -40,6 +40,7 @@ pub use event::{
     ControllerEvent, ControllerKind, Event, FaultEvent, KubeletEvent, NO_CAUSE, NetworkEvent, NodeStep, PodStep,
     Queued, SchedulerEvent, WorkloadEvent,
 };
+pub use eviction::{BudgetState, Eviction, EvictionRefused, ask_budget, ignores_budget};
 pub use ids::{EventId, LabelsId, NodeId, ObjId, ObjectRef, PodId, ResourceId, SpecId, Sym};
 pub use intern::{Interned, Interner};
 pub use meta::{Deletion, Meta, NAME_ALPHABET, Owner, name_suffix, uid_text};

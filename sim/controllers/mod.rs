@@ -5,11 +5,15 @@ pub mod daemon_placement;
 pub mod deletion_rank;
 pub mod deployment;
 mod owned_pods;
+pub mod disruption;
+pub mod garbage_collector;
+pub mod namespace;
 pub mod pod_control;
 pub mod replica_set;
 pub mod rollout_math;
 #[cfg(test)]
 mod testing;
+pub mod service_account;
 mod token_bucket;
 mod work_queue;
 
@@ -51,6 +55,10 @@ fn all() -> Vec<Box<dyn Controller>> {
         Box::new(DeploymentController::default()),
         Box::new(ReplicaSetController::replica_sets()),
         Box::new(ReplicaSetController::replication_controllers()),
+        Box::new(garbage_collector::GarbageCollector::default()),
+        Box::new(namespace::NamespaceController),
+        Box::new(service_account::ServiceAccountController),
+        Box::new(disruption::DisruptionController),
     ]
 }
 
