@@ -1,1 +1,3 @@
 //! The one integration test binary. Each module is one boundary of the product.
+
+mod kubelet;
