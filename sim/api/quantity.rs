@@ -66,6 +66,19 @@ impl Quantity {
         self.amount.scaled_value(3)
     }
 
+    /// Rounds up to whole thousandths, as the API server does with every resource list.
+    pub fn round_up_to_milli(&mut self) {
+        match &mut self.amount {
+            Amount::Integer { exponent, .. } if *exponent >= -3 => return,
+            Amount::Integer { value, exponent } => {
+                *value = scale_down(*value, -3 - *exponent);
+                *exponent = -3;
+            }
+            Amount::Decimal(decimal) => **decimal = decimal.as_ref().clone().round_up(3).0,
+        }
+        self.text = None;
+    }
+
     /// The amount as a float, for reports.
     pub fn to_f64(&self) -> f64 {
         self.amount.to_decimal().to_f64()
@@ -262,7 +275,7 @@ impl Amount {
             Amount::Integer { value, exponent } => (*value, *exponent + scale),
         };
         match exponent {
-            i64::MIN..=-1 => scale_down(value, -exponent).0,
+            i64::MIN..=-1 => scale_down(value, -exponent),
             // The common powers are one multiplication, of which Go leaves the wrapped product.
             0..=3 | 6 | 9 => value.wrapping_mul(10_i64.pow(exponent as u32)),
             _ => scale_up(value, exponent).unwrap_or(0),
@@ -288,14 +301,13 @@ fn scale_up(value: i64, zeros: i64) -> Option<i64> {
     value.checked_mul(10_i64.checked_pow(u32::try_from(zeros).ok()?)?)
 }
 
-/// `value / 10^places`, rounded away from zero, and whether nothing was lost.
-fn scale_down(value: i64, places: i64) -> (i64, bool) {
-    let divisor = if places <= 18 { 10_i64.pow(places as u32) } else { 0 };
-    if divisor == 0 {
-        return (value.signum(), value == 0);
+/// `value / 10^places`, rounded away from zero.
+fn scale_down(value: i64, places: i64) -> i64 {
+    if places > 18 {
+        return value.signum();
     }
-    let exact = value % divisor == 0;
-    (value / divisor + if exact { 0 } else { value.signum() }, exact)
+    let divisor = 10_i64.pow(places as u32);
+    value / divisor + if value % divisor == 0 { 0 } else { value.signum() }
 }
 
 #[cfg(test)]
@@ -348,6 +360,15 @@ mod tests {
             ("12E", 0, 0, "Kubernetes answers 0 where a power of ten overflows"),
         ] {
             assert_eq!((parse(text).value(), parse(text).milli_value()), (value, milli), "{text}: {why}");
+        }
+    }
+
+    #[test]
+    fn resource_lists_are_in_thousandths() {
+        for (text, rounded) in [("1u", "1m"), ("1500u", "2m"), ("0.5", "500m"), ("0.0001Ki", "103m"), ("1Gi", "1Gi")] {
+            let mut quantity = parse(text);
+            quantity.round_up_to_milli();
+            assert_eq!(quantity.to_string(), rounded);
         }
     }
 

@@ -54,7 +54,7 @@ pub enum Operator {
 }
 
 /// Why something is not a selector, in Kubernetes' words.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("{0}")]
 pub struct SelectorError(pub(super) String);
 

@@ -48,6 +48,9 @@ impl Cluster {
         if (listed, counted) != (n_pods, n_pods) {
             return Err(format!("{node:?} has {n_pods} pods, lists {listed}, counts {counted}"));
         }
+        if self.nodes[node].meta.removed {
+            return Ok(());
+        }
         for &(resource, amount) in &self.nodes[node].allocatable {
             if self.columns.allocatable(node, resource) != amount {
                 return Err(format!("{node:?}: the column of {resource:?} is not its allocatable"));

@@ -21,6 +21,10 @@ pub struct Column {
     pub allocatable: Vec<i64>,
     /// The sum of the requests of the pods on the node. `[node]`
     pub requested: Vec<i64>,
+    /// The sum of `allocatable`.
+    pub total_allocatable: i64,
+    /// The sum of `requested`.
+    pub total_requested: i64,
 }
 
 /// All resources over all nodes, with what scoring needs beside.
@@ -35,6 +39,7 @@ pub struct NodeColumns {
     /// Number of pods on the node. `[node]`
     pub n_pods: Vec<i64>,
     n_nodes: usize,
+    total_pods: i64,
 }
 
 impl PodResources {
@@ -60,6 +65,14 @@ impl NodeColumns {
         self.get(resource).map_or(0, |column| column.requested[node.index()])
     }
 
+    /// What all nodes together offer of `resource`, and what their pods request of it.
+    pub fn totals(&self, resource: ResourceId) -> (i64, i64) {
+        self.get(resource).map_or((0, 0), |column| match resource {
+            ResourceId::PODS => (column.total_allocatable, self.total_pods),
+            _ => (column.total_allocatable, column.total_requested),
+        })
+    }
+
     pub(super) fn push_node(&mut self) {
         self.n_nodes += 1;
         for column in self.columns.iter_mut().filter(|column| !column.allocatable.is_empty()) {
@@ -74,24 +87,30 @@ impl NodeColumns {
     pub(super) fn set_allocatable(&mut self, node: NodeId, allocatable: &[(ResourceId, i64)]) {
         for column in &mut self.columns {
             if let Some(amount) = column.allocatable.get_mut(node.index()) {
+                column.total_allocatable = column.total_allocatable.saturating_sub(*amount);
                 *amount = 0;
             }
         }
         for &(resource, amount) in allocatable {
-            self.column_mut(resource).allocatable[node.index()] = amount;
+            let column = self.column_mut(resource);
+            column.allocatable[node.index()] = amount;
+            column.total_allocatable = column.total_allocatable.saturating_add(amount);
         }
     }
 
     /// Adds (`sign` 1) or takes away (`sign` -1) what a pod uses.
     pub(super) fn count(&mut self, node: NodeId, pod: &PodResources, sign: i64) {
         for &(resource, amount) in &pod.requests {
-            let requested = &mut self.column_mut(resource).requested[node.index()];
+            let column = self.column_mut(resource);
+            let requested = &mut column.requested[node.index()];
             *requested = requested.saturating_add(amount.saturating_mul(sign));
+            column.total_requested = column.total_requested.saturating_add(amount.saturating_mul(sign));
         }
         let idx = node.index();
         self.non_zero_cpu[idx] = self.non_zero_cpu[idx].saturating_add(pod.non_zero_cpu.saturating_mul(sign));
         self.non_zero_memory[idx] = self.non_zero_memory[idx].saturating_add(pod.non_zero_memory.saturating_mul(sign));
         self.n_pods[idx] += sign;
+        self.total_pods += sign;
     }
 
     fn column_mut(&mut self, resource: ResourceId) -> &mut Column {

@@ -72,7 +72,10 @@ impl PodSpec {
 
     /// Lowers a typed spec.
     pub fn from_typed(typed: core::PodSpec, interner: &mut Interner) -> PodSpec {
-        let resources = super::pod_resources::of_spec(&typed, interner);
+        let pod = core::Pod { spec: Some(typed), ..core::Pod::default() };
+        let resources = super::pod_resources::of_pod(&pod, interner);
+        let qos = crate::api::qos::qos_class(&pod);
+        let typed = pod.spec.unwrap_or_default();
         let init = typed.init_containers.iter().flatten();
         let container_names =
             init.map(|c| &c.name).chain(typed.containers.iter().map(|c| &c.name)).map(|n| interner.sym(n)).collect();
@@ -87,7 +90,7 @@ impl PodSpec {
             },
             grace_seconds: u32::try_from(typed.termination_grace_period_seconds.unwrap_or(30).max(0))
                 .unwrap_or(u32::MAX),
-            qos: crate::api::qos::qos_class(&typed),
+            qos,
             gated: typed.scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty()),
             n_init_containers: typed.init_containers.as_ref().map_or(0, Vec::len),
             container_names,

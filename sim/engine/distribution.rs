@@ -223,12 +223,20 @@ impl Distribution {
 }
 
 impl DistributionError {
-    fn new(path: impl Into<String>, what: impl Into<String>) -> DistributionError {
+    /// An error at `path`.
+    pub fn new(path: impl Into<String>, what: impl Into<String>) -> DistributionError {
         DistributionError { path: path.into(), what: what.into(), help: None }
     }
 
-    fn help(mut self, help: impl Into<String>) -> DistributionError {
+    /// The same error with a cure.
+    pub fn help(mut self, help: impl Into<String>) -> DistributionError {
         self.help = Some(help.into());
+        self
+    }
+
+    /// The same error, seen from the object that holds the value under `key`.
+    pub fn under(mut self, key: &str) -> DistributionError {
+        self.path = if self.path.is_empty() { key.to_owned() } else { format!("{key}.{}", self.path) };
         self
     }
 }
@@ -250,7 +258,7 @@ impl std::fmt::Display for DistributionError {
 impl std::error::Error for DistributionError {}
 
 /// The 53 upper bits of a draw as a number strictly between 0 and 1.
-pub(crate) fn open_unit(draw: u64) -> f64 {
+pub fn open_unit(draw: u64) -> f64 {
     ((draw >> 11) as f64 + 0.5) * (1.0 / (1u64 << 53) as f64)
 }
 

@@ -77,6 +77,13 @@ pub(super) struct Probe {
 }
 
 impl Probe {
+    /// The beginning of `input`.
+    pub(super) fn of(input: &Input) -> Result<Probe> {
+        let bytes = source::head(input, 1 << 16)?;
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(Probe { lines: text.lines().filter(|line| !line.trim().is_empty()).take(400).map(str::to_owned).collect() })
+    }
+
     /// Whether the first line names all of `columns`.
     pub(super) fn has_columns(&self, columns: &[&str]) -> bool {
         let Some(first) = self.lines.first() else { return false };
@@ -114,10 +121,7 @@ pub fn format(name: &str) -> Result<&'static FormatInfo> {
 
 /// Recognises the format of a file by its first lines.
 pub fn detect_format(input: &Input) -> Result<&'static FormatInfo> {
-    let bytes = source::head(input, 1 << 16)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let lines = text.lines().filter(|line| !line.trim().is_empty()).take(400).map(str::to_owned).collect();
-    let probe = Probe { lines };
+    let probe = Probe::of(input)?;
     FORMATS.iter().copied().find(|format| (format.detect)(&probe)).ok_or_else(|| {
         let list = FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ");
         Error::new(format!("{}: the format of this trace is not recognised", input.name()))
@@ -125,7 +129,11 @@ pub fn detect_format(input: &Input) -> Result<&'static FormatInfo> {
     })
 }
 
-/// Opens nothing, reads nothing: rows of hostile bytes under one format, for fuzzing. Never panics.
+/// Reads hostile bytes as rows of one format, for fuzzing.
+///
+/// # Panics
+///
+/// If arrivals come out of order or ask for negative amounts, which no input may bring about.
 pub fn fuzz_rows(format_name: &str, bytes: &[u8]) {
     let options = ReadOptions { skip_bad_rows: true, ..ReadOptions::default() };
     if let Ok(trace) = super::Trace::open(Input::memory("fuzz", bytes), Some(format_name), options)

@@ -297,3 +297,56 @@ fn div_digits(digits: &[u8], divisor: u32) -> (Vec<u8>, u32) {
     }
     (quotient, remainder)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The number in units of `10^-9`.
+    fn nanos(value: i64, scale: i64) -> i128 {
+        i128::from(value) * 10_i128.pow((9 - scale) as u32)
+    }
+
+    #[test]
+    fn huge_scales_are_not_written_out() {
+        let one = Decimal::from_i64(1, 0);
+        let huge = Decimal::from_i64(-1, -2_000_000_000);
+        assert!(huge.add(&one).cmp(&huge).is_eq());
+        assert!(huge.cmp(&one).is_lt());
+        assert_eq!(huge.scaled_value(0), 0);
+        assert_eq!(huge.round_up(9).0.canonical(), ("-100".to_owned(), 1_999_999_998));
+        let tiny = Decimal::from_i64(1, 2_000_000_000);
+        assert_eq!(tiny.round_up(9).0.canonical(), ("1".to_owned(), -9));
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_integers(a in -10_i64.pow(12)..10_i64.pow(12), b in -1000..1000_i64, x in 0..9_i64, y in 0..9_i64) {
+            let (left, right) = (Decimal::from_i64(a, x), Decimal::from_i64(b, y));
+            prop_assert_eq!(left.cmp(&right), nanos(a, x).cmp(&nanos(b, y)));
+            let sum = left.add(&right);
+            let (text, exponent) = sum.canonical();
+            prop_assert_eq!(exponent.rem_euclid(3), 0);
+            let digits: i128 = text.parse().expect("digits");
+            if sum.sign() != 0 {
+                let sum_nanos = if exponent >= -9 { digits * 10_i128.pow((exponent + 9) as u32) } else { digits };
+                prop_assert_eq!(sum_nanos, nanos(a, x) + nanos(b, y));
+            }
+            let (rounded, exact) = left.clone().round_up(0);
+            let divisor = 10_i64.pow(x as u32);
+            let away = a / divisor + if a % divisor == 0 { 0 } else { a.signum() };
+            prop_assert!(rounded.cmp(&Decimal::from_i64(away, 0)).is_eq());
+            prop_assert_eq!(exact, a % divisor == 0);
+        }
+
+        #[test]
+        fn powers_of_two_divide_out(value in 1..1_i64 << 40, times in 0..6_u32) {
+            let (text, count) = Decimal::from_i64(value, 0).times_power_of_two(10 * times).canonical_base_1024();
+            let rest: i128 = text.parse().expect("digits");
+            prop_assert_eq!(rest << (10 * count), i128::from(value) << (10 * times));
+            prop_assert!(count >= i64::from(times) && rest % 1024 != 0);
+        }
+    }
+}

@@ -56,8 +56,9 @@ impl Cluster {
     /// A resource list in canonical quantities.
     pub fn export_resources(&self, resources: &[(ResourceId, i64)]) -> Value {
         let entries = resources.iter().map(|&(resource, amount)| {
-            let text = crate::cluster::pod_resources::quantity_text(resource, amount);
-            (self.interner.resource_name(resource).to_owned(), Value::String(text))
+            let name = self.interner.resource_name(resource);
+            let text = crate::cluster::pod_resources::quantity_text(name, resource, amount);
+            (name.to_owned(), Value::String(text))
         });
         entries.collect::<Map<_, _>>().into()
     }
