@@ -1,3 +1,4 @@
 //! The one integration test binary. Each module is one boundary of the product.
 
+mod queue;
 mod workload;
