@@ -3,8 +3,17 @@
 mod controller;
 pub mod daemon_placement;
 pub mod deletion_rank;
+pub mod deployment;
+mod owned_pods;
+pub mod disruption;
+pub mod garbage_collector;
+pub mod namespace;
 pub mod pod_control;
+pub mod replica_set;
 pub mod rollout_math;
+#[cfg(test)]
+mod testing;
+pub mod service_account;
 mod token_bucket;
 mod work_queue;
 
@@ -12,7 +21,9 @@ pub use controller::{Action, Context, Controller, Keys};
 pub use token_bucket::TokenBucket;
 pub use work_queue::{WorkQueue, backoff};
 
+use deployment::DeploymentController;
 use pod_control::PodControl;
+use replica_set::ReplicaSetController;
 
 use crate::cluster::{
     Agenda, Change, Cluster, Component, ControlPlane, ControllerEvent, ControllerKind, Event, NodeId, ObjectRef,
@@ -40,7 +51,15 @@ struct Slot {
 
 /// Every controller there is, in the order in which they observe.
 fn all() -> Vec<Box<dyn Controller>> {
-    vec![]
+    vec![
+        Box::new(DeploymentController::default()),
+        Box::new(ReplicaSetController::replica_sets()),
+        Box::new(ReplicaSetController::replication_controllers()),
+        Box::new(garbage_collector::GarbageCollector::default()),
+        Box::new(namespace::NamespaceController),
+        Box::new(service_account::ServiceAccountController),
+        Box::new(disruption::DisruptionController),
+    ]
 }
 
 impl Controllers {
@@ -148,6 +167,7 @@ impl Component for Controllers {
     }
 
     fn observe(&mut self, change: Change, cluster: &Cluster, agenda: &mut Agenda) {
+        self.pods.observe(change, cluster);
         for slot in &mut self.slots {
             let mut keys = Keys { kind: slot.controller.kind(), queue: &mut slot.queue, agenda };
             slot.controller.observe(change, cluster, &mut keys);

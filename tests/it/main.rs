@@ -2,3 +2,6 @@
 
 mod queue;
 mod workload;
+mod workload_plots;
+
+mod kubectl;

@@ -282,7 +282,10 @@ fn statistics_add_up() {
     assert_eq!(stats.cpu_work, 25_000 * 1_000_000);
     assert_eq!(stats.outcomes.get(&Outcome::Failed), Some(&1));
     let gaps = stats.inter_arrival_us;
-    assert!(gaps.min.abs_diff(5_000_000) < 5_000 && gaps.max.abs_diff(15_000_000) < 15_000 && gaps.mean == 1e7, "{gaps:?}");
+    assert!(
+        gaps.min.abs_diff(5_000_000) < 5_000 && gaps.max.abs_diff(15_000_000) < 15_000 && gaps.mean == 1e7,
+        "{gaps:?}"
+    );
     assert!(stats.to_string().contains("inter-arrival"), "{stats}");
 }
 
