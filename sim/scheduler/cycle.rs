@@ -6,6 +6,7 @@
 //! The status of a failed pod is patched within the cycle, so such a cycle takes `write_latency` longer. Bindings and patches share
 //! the limits of the scheduler's API client. With all latencies zero every step happens in the instant of the cycle.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::client::Client;
@@ -270,7 +271,7 @@ impl Scheduler {
 
     /// Records a warning FailedScheduling.
     pub(super) fn warn(&self, pod: PodId, message: &str, source: Sym, cluster: &mut Cluster) {
-        let message = EventMessage::Text(cluster.interner.sym(truncated(message)));
+        let message = EventMessage::Text(cluster.interner.sym(&truncated(message)));
         cluster.record(pod.into(), EventType::Warning, self.words.failed_scheduling, message, source, Sym::EMPTY);
     }
 
@@ -370,13 +371,11 @@ impl Component for Scheduler {
 /// The longest message of an event in bytes (API machinery, `NoteLengthLimit`).
 const NOTE_LENGTH_LIMIT: usize = 1024;
 
-/// A message cut to what an event may hold.
-fn truncated(message: &str) -> &str {
-    if message.len() <= NOTE_LENGTH_LIMIT { message } else { cut(message) }
-}
-
-#[cold]
-fn cut(message: &str) -> &str {
+/// A message cut to what an event may hold (kube-scheduler, `truncateMessage`), at a whole character.
+fn truncated(message: &str) -> Cow<'_, str> {
+    if message.len() <= NOTE_LENGTH_LIMIT {
+        return Cow::Borrowed(message);
+    }
     let end = (0..=NOTE_LENGTH_LIMIT - " ...".len()).rev().find(|&end| message.is_char_boundary(end));
-    &message[..end.unwrap_or(0)]
+    Cow::Owned(format!("{} ...", &message[..end.unwrap_or(0)]))
 }

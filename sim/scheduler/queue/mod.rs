@@ -16,8 +16,6 @@ pub mod hints;
 mod in_flight;
 mod pool;
 mod row;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeSet;
 
