@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod client;
 pub mod cluster;
 pub mod conformance;
 pub mod controllers;
@@ -15,5 +16,7 @@ pub mod network;
 pub mod report;
 pub mod scenario;
 pub mod scheduler;
+#[cfg(any())]
+pub mod simulation;
 pub mod storage;
 pub mod workload;

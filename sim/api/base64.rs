@@ -55,7 +55,8 @@ pub fn decode(text: &str) -> Result<Vec<u8>, CorruptInput> {
             }
         }
         let _ = start;
-        let whole = [quantum[0] << 2 | quantum[1] >> 4, quantum[1] << 4 | quantum[2] >> 2, quantum[2] << 6 | quantum[3]];
+        let whole =
+            [quantum[0] << 2 | quantum[1] >> 4, quantum[1] << 4 | quantum[2] >> 2, quantum[2] << 6 | quantum[3]];
         bytes.extend_from_slice(&whole[..n - 1]);
         if padded {
             return Ok(bytes);

@@ -89,10 +89,14 @@ impl Cluster {
         }
     }
 
-    fn lower_owner(&mut self, owner: &Value) -> Owner {
+    pub(super) fn lower_owner(&mut self, owner: &Value) -> Owner {
         let text = |key: &str| owner[key].as_str().unwrap_or_default();
         let given = self.interner.sym(text("uid"));
-        let uid = self.given_uids.get(&given).copied();
+        let by_name = kinds::by_kind(text("kind")).and_then(|info| {
+            let object = self.find_any(info.kind, "", text("name"))?;
+            Some(object).filter(|&object| super::meta::uid_text(self.meta(object).uid) == text("uid"))
+        });
+        let uid = self.given_uids.get(&given).copied().or_else(|| by_name.map(|object| self.meta(object).uid));
         Owner {
             object: uid.and_then(|uid| self.by_uid(uid)),
             uid: uid.unwrap_or(u64::from(given.0) | 1 << 62),
@@ -206,7 +210,7 @@ impl Cluster {
             .collect()
     }
 
-    fn lower_taint(&mut self, taint: &Value) -> NodeTaint {
+    pub(super) fn lower_taint(&mut self, taint: &Value) -> NodeTaint {
         let text = |key: &str| taint[key].as_str().unwrap_or_default().to_owned();
         let effect =
             TaintEffect::parse(taint["effect"].as_str().unwrap_or_default()).unwrap_or(TaintEffect::NoSchedule);

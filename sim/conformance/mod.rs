@@ -2,4 +2,5 @@
 
 pub mod api;
 pub mod difference;
+pub mod kubectl;
 pub mod tables;

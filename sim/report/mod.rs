@@ -4,6 +4,7 @@
 //! name first, so that a run that is killed leaves no half file under a final name.
 
 mod atomic;
+pub mod plot;
 mod tables;
 mod terminal;
 mod timeline;

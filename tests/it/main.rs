@@ -1,1 +1,6 @@
 //! The one integration test binary. Each module is one boundary of the product.
+
+mod workload;
+mod workload_plots;
+
+mod kubectl;

@@ -122,7 +122,9 @@ impl Walker<'_> {
             _ => None,
         };
         match (key, scalar) {
-            (Some(key), scalar) if !whole || self.part == Part::Key || scalar.is_none_or(|(text, _)| text.is_empty()) => {
+            (Some(key), scalar)
+                if !whole || self.part == Part::Key || scalar.is_none_or(|(text, _)| text.is_empty()) =>
+            {
                 spot_of(key, None)
             }
             _ => spot_of(span, scalar),

@@ -204,7 +204,11 @@ fn expand(paths: &[PathBuf], options: &ReadOptions, errors: &mut Vec<Error>) -> 
             let before = files.len();
             walk(path, options, &mut BTreeSet::new(), &mut files, errors);
             if files.len() == before {
-                let help = if options.recursive { "it should hold .yaml, .yml or .json files" } else { "give -R to look into its folders" };
+                let help = if options.recursive {
+                    "it should hold .yaml, .yml or .json files"
+                } else {
+                    "give -R to look into its folders"
+                };
                 errors.push(Error::new(format!("no manifests in the folder {name}")).help(help));
             }
         } else if name.contains(['*', '?', '[']) {

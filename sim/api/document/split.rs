@@ -20,7 +20,8 @@ pub fn split(text: &str) -> Vec<Piece> {
     let mut at = 0;
     let mut line_number = 1;
     for line in text.split_inclusive('\n') {
-        let marker = line.strip_prefix("---").filter(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
+        let marker =
+            line.strip_prefix("---").filter(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
         if let Some(rest) = marker {
             if has_content {
                 pieces.push(Piece { range: start..at, first_line: start_line });
@@ -52,9 +53,9 @@ mod tests {
     #[test]
     fn documents_are_cut_at_markers_only() {
         let text = "# head\n---\na: |\n  ---\n  x\n--- # next\nb: 1\n---\n# nothing\n---\n";
-        let pieces: Vec<_> = split(text).into_iter().map(|piece| (piece.first_line, text[piece.range].to_owned())).collect();
-        let expected =
-            [(1, "# head\n---\na: |\n  ---\n  x\n".to_owned()), (6, "--- # next\nb: 1\n".to_owned())];
+        let pieces: Vec<_> =
+            split(text).into_iter().map(|piece| (piece.first_line, text[piece.range].to_owned())).collect();
+        let expected = [(1, "# head\n---\na: |\n  ---\n  x\n".to_owned()), (6, "--- # next\nb: 1\n".to_owned())];
         assert_eq!(pieces, expected);
         assert_eq!(split("---a: 1").len(), 1);
         assert_eq!(split("\n\n---\n---\n"), []);

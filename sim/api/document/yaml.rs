@@ -187,7 +187,8 @@ fn scalar_value(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Val
     match tag {
         Some("str") => Ok(Value::String(text.to_owned())),
         Some("binary") => {
-            let bytes = crate::api::base64::decode(text).map_err(|_| Error::new("!!binary value contains invalid base64 data"))?;
+            let bytes = crate::api::base64::decode(text)
+                .map_err(|_| Error::new("!!binary value contains invalid base64 data"))?;
             Ok(Value::String(String::from_utf8_lossy(&bytes).into_owned()))
         }
         Some("int" | "float" | "bool" | "null") => Ok(scalar::resolve(text)),

@@ -24,5 +24,9 @@ impl Kind for Kept {
         }
     }
 
+    fn keep_status(&mut self, old: &Kept) {
+        self.status.clone_from(&old.status);
+    }
+
     body_variant!(Kept);
 }

@@ -3,15 +3,20 @@
 //! A row keeps the manifest as accepted (without metadata and status), what the simulation acts on in lowered form, and the typed
 //! status. Kinds without behaviour are kept as written.
 
+mod deployment;
+mod fields;
 mod kept;
 mod namespace;
+mod replica_set;
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+pub use deployment::{Deployment, DeploymentStatus, DeploymentStrategy};
 pub use kept::Kept;
 pub use namespace::{Namespace, NamespacePhase};
+pub use replica_set::{ReplicaSet, ReplicaSetStatus};
 
 use super::intern::Interner;
 use super::meta::Meta;
@@ -41,6 +46,10 @@ pub enum Body {
     Kept(Kept),
     /// A namespace.
     Namespace(Namespace),
+    /// A Deployment.
+    Deployment(Box<Deployment>),
+    /// A ReplicaSet or a ReplicationController.
+    ReplicaSet(Box<ReplicaSet>),
 }
 
 /// What lowering a manifest needs.
@@ -77,6 +86,12 @@ pub trait Kind: Sized {
     /// Writes the fields of the manifest that the simulation may have changed, and the status, into `object`.
     fn export(&self, cx: Exporting<'_>, object: &mut Map<String, Value>);
 
+    /// Takes over the status of the object as it was before its desired state was replaced. Lowering has read it from the manifest,
+    /// where instants have lost their fractions of a second.
+    fn keep_status(&mut self, old: &Self) {
+        let _ = old;
+    }
+
     /// The body as this kind.
     fn of(body: &Body) -> Option<&Self>;
 
@@ -107,7 +122,7 @@ macro_rules! body_variant {
         }
 
         fn into_body(self) -> $crate::cluster::objects::Body {
-            $crate::cluster::objects::Body::$name(self)
+            $crate::cluster::objects::Body::$name(self.into())
         }
     };
 }
@@ -121,8 +136,19 @@ pub(crate) use body_variant;
 pub fn lower(info: &KindInfo, object: &Value, cx: &mut Lowering<'_>) -> Result<Body, String> {
     Ok(match info.kind {
         Namespace::KIND => Namespace::lower(object, cx)?.into_body(),
+        Deployment::KIND => Deployment::lower(object, cx)?.into_body(),
+        ReplicaSet::KIND | "ReplicationController" => ReplicaSet::lower(object, cx)?.into_body(),
         _ => Kept::lower(object, cx)?.into_body(),
     })
+}
+
+/// Takes over the status of `old` into a body lowered from an updated manifest.
+pub fn keep_status(body: &mut Body, old: &Body) {
+    match (body, old) {
+        (Body::Kept(new), Body::Kept(old)) => new.keep_status(old),
+        (Body::Namespace(new), Body::Namespace(old)) => new.keep_status(old),
+        _ => {}
+    }
 }
 
 /// Writes changed fields and the status of any body into `object`.
@@ -130,6 +156,8 @@ pub fn export(body: &Body, cx: Exporting<'_>, object: &mut Map<String, Value>) {
     match body {
         Body::Kept(kept) => kept.export(cx, object),
         Body::Namespace(namespace) => namespace.export(cx, object),
+        Body::Deployment(deployment) => deployment.export(cx, object),
+        Body::ReplicaSet(replica_set) => replica_set.export(cx, object),
     }
 }
 

@@ -40,5 +40,9 @@ impl Kind for Namespace {
         object.insert("status".into(), json!({ "phase": phase }));
     }
 
+    fn keep_status(&mut self, old: &Namespace) {
+        *self = old.clone();
+    }
+
     body_variant!(Namespace);
 }
