@@ -90,7 +90,7 @@ error: unknown field \"spec.replica\"
         let error = Error::new("cannot read x.yaml: it is a folder").help("give -R");
         assert_eq!(
             render(&error, Severity::Warning, Style::Plain),
-            "warning: cannot read x.yaml: it is a folder\n  |\n  = help: give -R"
+            "warning: cannot read x.yaml: it is a folder\n |\n = help: give -R"
         );
     }
 }
