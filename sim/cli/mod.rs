@@ -223,3 +223,6 @@ impl Global {
 
 /// Paths given on the command line; `-` is standard input.
 type Paths = Vec<PathBuf>;
+//! One file per command.
+
+pub mod diagnostics;
