@@ -1,14 +1,18 @@
 //! The controllers of kube-controller-manager, one file each, and the component that hosts them.
 
+mod anchored_tick;
 mod controller;
 pub mod daemon_placement;
 pub mod deletion_rank;
 pub mod disruption;
 pub mod garbage_collector;
 pub mod namespace;
+pub mod node_lifecycle;
 pub mod pod_control;
+pub mod pod_gc;
 pub mod rollout_math;
 pub mod service_account;
+pub mod taint_eviction;
 mod token_bucket;
 mod work_queue;
 
@@ -49,6 +53,9 @@ fn all() -> Vec<Box<dyn Controller>> {
         Box::new(namespace::NamespaceController),
         Box::new(service_account::ServiceAccountController),
         Box::new(disruption::DisruptionController),
+        Box::new(node_lifecycle::NodeLifecycleController::default()),
+        Box::new(taint_eviction::TaintEvictionController::default()),
+        Box::new(pod_gc::PodGcController::default()),
     ]
 }
 
