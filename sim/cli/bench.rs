@@ -64,7 +64,7 @@ fn arriving_pods(nodes: u32, pods: u64) -> serde_json::Value {
             "cluster": { "nodePools": [{ "name": "node", "count": nodes, "zones": ["a", "b", "c"],
                 "capacity": { "cpu": "32", "memory": "128Gi", "pods": "110" } }] },
             "workload": [{ "generate": {
-                "poisson": { "rate": format!("{rate}/s") }, "count": pods, "cpu": "1", "memory": "2Gi",
+                "poisson": { "rate": format!("{rate}/s") }, "limit": pods, "cpu": "1", "memory": "2Gi",
                 "lifetime": { "exponential": { "mean": "10m" } },
             } }],
         },

@@ -1,11 +1,12 @@
 //! `wavetank check`: what the API server would say, and what Wavetank would say of a scenario, without running anything.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::{Exit, Failure, Global, Paths};
+use super::{Exit, Failure, Global};
 use crate::error::Error;
 use crate::scenario::load;
 
@@ -18,7 +19,7 @@ use crate::scenario::load;
 pub(crate) struct CheckArgs {
     /// Manifests and scenarios: files, folders, or `-` for standard input
     #[arg(required = true, value_name = "FILE")]
-    files: Paths,
+    files: Vec<PathBuf>,
     /// Read folders inside folders too
     #[arg(long, short = 'R')]
     recursive: bool,

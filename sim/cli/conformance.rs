@@ -1,10 +1,11 @@
 //! `wavetank conformance`.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Exit, Failure, Global, Paths};
+use super::{Exit, Failure, Global};
 use crate::conformance::runner::{FileReport, run};
 
 /// Arguments of `conformance`.
@@ -19,7 +20,7 @@ Examples:
 pub(crate) struct ConformanceArgs {
     /// Golden files, or folders of them
     #[arg(required = true, value_name = "PATH")]
-    paths: Paths,
+    paths: Vec<PathBuf>,
     /// How many differing cases to show per file
     #[arg(long, value_name = "N", default_value_t = 5)]
     differences: usize,
