@@ -5,3 +5,4 @@ mod workload;
 mod workload_plots;
 
 mod kubectl;
+mod scheduler_conformance;
