@@ -164,7 +164,7 @@ metadata:
         let words = vec!["word"; 30].join(" ");
         let document = document(&json!({ "message": words }));
         let lines: Vec<&str> = document.lines().collect();
-        assert_eq!(lines[0].len(), 82);
+        assert_eq!(lines[0].len(), 83);
         assert!(lines[1].starts_with("  word"));
         assert_eq!(document.split_whitespace().skip(1).collect::<Vec<_>>().join(" "), words);
     }
