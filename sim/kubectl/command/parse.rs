@@ -555,4 +555,11 @@ mod tests {
             assert!(error.what.contains(what), "{line}: {error}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_command_line_panics(verb in 0..VERBS.len(), rest in "[a-z/=:,'\" \\-]{0,40}") {
+            let _ = parse(&format!("{} {rest}", VERBS[verb]));
+        }
+    }
 }

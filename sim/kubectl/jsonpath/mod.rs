@@ -134,10 +134,20 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_template_panics(template in "[{}.*@$\\[\\]()?'\"<>=!:,0-9a-z \\\\-]{0,40}") {
+            let value = json!({"a": [{"b": 1}, {"b": null, "c": "x"}], "c": {"a": [1, 2]}});
+            if let Ok(path) = JsonPath::parse(&template) {
+                let _ = path.execute(&value);
+            }
+        }
+    }
+
     #[test]
     fn an_explosion_of_results_is_an_error() {
         let value = json!([[[[1, 2, 3, 4], [1, 2, 3, 4]], [[1, 2, 3, 4]]], [[[1, 2, 3, 4]]]]);
-        let wide = json!({ "a": vec![vec![vec![value.clone(); 20]; 20]; 20] });
+        let wide = json!(vec![vec![vec![value; 20]; 20]; 20]);
         let path = JsonPath::parse(&format!("{{{}}}", "..[*]".repeat(3))).unwrap();
         assert_eq!(path.execute(&wide), Err("too many results".to_owned()));
     }
