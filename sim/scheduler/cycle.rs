@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use super::client::Client;
 use super::eviction::{Evictions, Progress};
 use super::nominator::Nominator;
-use super::plugin_id::PluginId;
+use super::framework::names::PluginName;
 use super::policy::{Decision, Nomination, Policy, Rejection, View};
 use super::queue::{QueueContext, QueueSettings, QueuedPod, SchedulingQueue};
 use super::watch::{Inbox, Seen};
@@ -155,7 +155,7 @@ impl Scheduler {
         let (profiles, evictions) = (&self.profiles, &self.evictions);
         let gate = |pod: PodId| {
             if evictions.gates(pod) {
-                return Some(PluginId::DEFAULT_PREEMPTION);
+                return Some(PluginName::DefaultPreemption);
             }
             let name = cluster.spec_of(pod).scheduler_name;
             let profile = profiles.iter().find(|profile| profile.name == name)?;

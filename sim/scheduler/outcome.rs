@@ -2,7 +2,7 @@
 //! `schedule_one.go`, `bindingCycle` and `handleSchedulingFailure`).
 
 use super::cycle::{Binding, Outcome, Scheduler};
-use super::plugin_id::PluginSet;
+use super::framework::names::PluginSet;
 use super::policy::{Nomination, Rejection};
 use super::queue::{Actions, ClusterEvent, EventResource};
 use crate::cluster::{Agenda, Cluster, ConditionStatus, EventMessage, EventType, NodeId, PodId, Sym};

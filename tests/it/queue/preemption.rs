@@ -68,7 +68,7 @@ fn the_preemptor_is_gated_until_only_the_last_victim_remains() {
     lab.run_to(10.15);
     // Its attempt ended, a pod ended, yet it is not tried again: more victims are about to be evicted.
     let row = *lab.scheduler.queue().get(lab.find("high")).unwrap();
-    assert_eq!((row.attempts, row.place, row.gate.map(|gate| gate.name())), (1, Place::Unschedulable, Some("DefaultPreemption")));
+    assert_eq!((row.attempts, row.place, row.gate.map(|gate| gate.as_str())), (1, Place::Unschedulable, Some("DefaultPreemption")));
     lab.run_to(10.45).finish("b");
     lab.run_to(10.45);
     assert_eq!(lab.node_of("high"), Some("n1"));

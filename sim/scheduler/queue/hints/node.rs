@@ -3,7 +3,7 @@
 use super::Asked;
 use crate::api::toleration::{Taint, TaintEffect};
 use crate::cluster::{LabelsId, NodeId, NodeTaint, ResourceId};
-use crate::scheduler::plugin_id::PluginId;
+use crate::scheduler::framework::names::PluginName;
 use crate::scheduler::queue::cluster_event::{Actions, ClusterEvent, Old, SeenNode};
 
 /// The taint of cordoned nodes (`node.kubernetes.io/unschedulable`).
@@ -17,7 +17,7 @@ pub(super) fn cordon_taint() -> Taint {
 
 impl Asked<'_> {
     /// The hint of `plugin` about a change of `node`.
-    pub(super) fn node_helps(&self, plugin: PluginId, event: &ClusterEvent, node: NodeId) -> bool {
+    pub(super) fn node_helps(&self, plugin: PluginName, event: &ClusterEvent, node: NodeId) -> bool {
         let old = match &event.old {
             Some(Old::Node(old)) => Some(&**old),
             _ => None,
@@ -28,17 +28,17 @@ impl Asked<'_> {
             return false;
         }
         match plugin {
-            PluginId::NODE_UNSCHEDULABLE => !row.unschedulable,
-            PluginId::TAINT_TOLERATION => {
+            PluginName::NodeUnschedulable => !row.unschedulable,
+            PluginName::TaintToleration => {
                 self.tolerates(&row.taints) && old.is_none_or(|old| !self.tolerates(&old.taints))
             }
-            PluginId::NODE_AFFINITY => {
+            PluginName::NodeAffinity => {
                 let matches = |labels| self.matches_node_affinity(node, labels);
                 matches(row.meta.labels) && old.is_none_or(|old| !matches(old.labels))
             }
-            PluginId::NODE_RESOURCES_FIT => self.node_has_room(node, old),
-            PluginId::POD_TOPOLOGY_SPREAD => self.node_changes_spread(node, old, event),
-            PluginId::INTER_POD_AFFINITY => self.node_changes_affinity(node, old),
+            PluginName::NodeResourcesFit => self.node_has_room(node, old),
+            PluginName::PodTopologySpread => self.node_changes_spread(node, old, event),
+            PluginName::InterPodAffinity => self.node_changes_affinity(node, old),
             _ => true,
         }
     }
