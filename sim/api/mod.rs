@@ -5,6 +5,7 @@ pub mod accept;
 pub mod admission;
 pub mod base64;
 pub mod causes;
+pub mod convert;
 pub mod document;
 pub mod field_selector;
 pub mod int_or_percent;

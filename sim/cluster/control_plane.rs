@@ -36,6 +36,10 @@ pub struct ControlPlane {
     pub node_monitor_period: Span,
     /// `--node-monitor-grace-period`.
     pub node_monitor_grace_period: Span,
+    /// When the node monitor runs first: an assumption about where in its period it stands at the beginning of a run.
+    pub node_monitor_phase: Span,
+    /// When pod garbage collection runs first: the same assumption for its period of 20 s.
+    pub pod_gc_phase: Span,
 }
 
 /// Latencies that are drawn anew each time.
@@ -87,6 +91,8 @@ impl ControlPlane {
             scheduler_qps: f64::INFINITY,
             scheduler_burst: u32::MAX,
             kubelet_timing: KubeletTiming::Ideal,
+            node_monitor_phase: Span::ZERO,
+            pod_gc_phase: Span::ZERO,
             ..ControlPlane::realistic()
         }
     }
@@ -106,6 +112,8 @@ impl ControlPlane {
             kubelet_timing: KubeletTiming::Realistic,
             node_monitor_period: Span::from_secs(5),
             node_monitor_grace_period: Span::from_secs(50),
+            node_monitor_phase: Span::from_secs(2),
+            pod_gc_phase: Span::from_secs(10),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The controllers of kube-controller-manager, one file each, and the component that hosts them.
 
+mod anchored_tick;
 mod controller;
 pub mod daemon_placement;
 pub mod deletion_rank;
@@ -8,12 +9,15 @@ mod owned_pods;
 pub mod disruption;
 pub mod garbage_collector;
 pub mod namespace;
+pub mod node_lifecycle;
 pub mod pod_control;
 pub mod replica_set;
+pub mod pod_gc;
 pub mod rollout_math;
 #[cfg(test)]
 mod testing;
 pub mod service_account;
+pub mod taint_eviction;
 mod token_bucket;
 mod work_queue;
 
@@ -59,6 +63,9 @@ fn all() -> Vec<Box<dyn Controller>> {
         Box::new(namespace::NamespaceController),
         Box::new(service_account::ServiceAccountController),
         Box::new(disruption::DisruptionController),
+        Box::new(node_lifecycle::NodeLifecycleController::default()),
+        Box::new(taint_eviction::TaintEvictionController::default()),
+        Box::new(pod_gc::PodGcController::default()),
     ]
 }
 

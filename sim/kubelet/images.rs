@@ -5,12 +5,18 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::cluster::{PodId, Sym};
 use crate::engine::Time;
 
-/// The name under which an image is known on a node: with its tag, and without the default registry.
+/// The name under which an image is known on a node: with its registry and its tag, as container runtimes list it.
 pub fn normalized(image: &str) -> String {
-    let short = image.strip_prefix("docker.io/").unwrap_or(image);
-    let short = short.strip_prefix("library/").unwrap_or(short);
-    let last = short.rsplit('/').next().unwrap_or(short);
-    if last.contains(':') || last.contains('@') { short.to_owned() } else { format!("{short}:latest") }
+    let (first, rest) = image.split_once('/').unwrap_or(("", image));
+    let has_registry = first.contains('.') || first.contains(':') || first == "localhost";
+    let registry = match (has_registry, first) {
+        (true, _) => "",
+        (false, "") => "docker.io/library/",
+        (false, _) => "docker.io/",
+    };
+    let last = rest.rsplit('/').next().unwrap_or(rest);
+    let tag = if last.contains(':') || last.contains('@') { "" } else { ":latest" };
+    format!("{registry}{image}{tag}")
 }
 
 /// One image on a node.
@@ -44,4 +50,23 @@ pub struct NodeImages {
     pub n_pulling: u32,
     /// Pulls that wait for their turn.
     pub waiting: VecDeque<WaitingPull>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_get_their_registry_and_tag() {
+        let rows = [
+            ("nginx", "docker.io/library/nginx:latest"),
+            ("nginx:1.27", "docker.io/library/nginx:1.27"),
+            ("me/app", "docker.io/me/app:latest"),
+            ("registry.k8s.io/pause", "registry.k8s.io/pause:latest"),
+            ("localhost:5000/a/b@sha256:ab", "localhost:5000/a/b@sha256:ab"),
+        ];
+        for (image, full) in rows {
+            assert_eq!(normalized(image), full);
+        }
+    }
 }

@@ -67,7 +67,7 @@ fn trace(
         .map_err(in_place)
 }
 
-/// Opens a trace and reads it through once, so that the run finds nothing wrong in it.
+/// Opens a trace; opening reads it through once, so that the run finds nothing wrong in it.
 ///
 /// # Errors
 ///
@@ -80,11 +80,7 @@ pub fn open_trace(
     warnings: &mut Vec<Error>,
 ) -> Result<WorkloadSource> {
     let trace = Trace::open(Input::file(file), format, options)?;
-    let mut arrivals = trace.arrivals()?;
-    for arrival in &mut arrivals {
-        arrival?;
-    }
-    let report = arrivals.report();
+    let report = trace.report();
     if report.bad_rows > 0 {
         warnings.push(Error::new(format!("{}: {} bad rows were left out", trace.name(), report.bad_rows)));
     }

@@ -1,8 +1,9 @@
 //! The kube-scheduler framework as a [`Policy`]: one search per pod, preemption where it finds nothing.
 
-use rand::Rng;
+use rand_chacha::rand_core::Rng;
 
 use super::framework::names::{ExtensionPoint, PluginName};
+use super::framework::profile::Profile;
 use super::framework::{self, Diagnosis, Framework, SearchState};
 use super::message::fit_error;
 use super::policy::{Decision, Gate, Nomination, Policy, Rejection, View, gated_by_spec};
@@ -31,8 +32,17 @@ pub struct FrameworkPolicy {
 }
 
 impl FrameworkPolicy {
+    /// The policy of a profile. It learns of the cluster by [`Policy::observe`] alone.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the arguments of a plugin.
+    pub fn new(profile: Profile, tie_break: TieBreak) -> Result<FrameworkPolicy, String> {
+        Ok(FrameworkPolicy::of(Framework::new(profile, &Cluster::new(0))?, tie_break))
+    }
+
     /// The policy of a framework.
-    pub fn new(framework: Framework, tie_break: TieBreak) -> FrameworkPolicy {
+    pub fn of(framework: Framework, tie_break: TieBreak) -> FrameworkPolicy {
         let pre_enqueue = framework.profile().plugins(ExtensionPoint::PreEnqueue);
         let search_tie_break = match tie_break {
             TieBreak::First => framework::TieBreak::First,
@@ -53,9 +63,9 @@ impl FrameworkPolicy {
     }
 
     fn decide_one(&mut self, pod: PodId, view: &mut View<'_>) -> Decision {
-        let ordinal = view.cluster.pod(pod).ordinal;
+        let entity = view.cluster.pod(pod).ordinal & ENTITY_MASK;
         if self.tie_break == TieBreak::Random {
-            let rng = view.draws.stream(Purpose::TieBreak, ordinal, 0);
+            let rng = view.draws.stream(Purpose::TieBreak, entity, 0);
             self.search.tie_break = framework::TieBreak::Random(Box::new(rng));
         }
         self.search.next_start = *view.next_start;
@@ -66,7 +76,7 @@ impl FrameworkPolicy {
             framework::Decision::Error(message) => Decision::Fail(message),
             framework::Decision::Unschedulable(diagnosis) => {
                 // Where the dry run of preemption begins is random in kube-scheduler.
-                let offset = view.draws.stream(Purpose::TieBreak, ordinal, 1).next_u64();
+                let offset = view.draws.stream(Purpose::TieBreak, entity, 1).next_u64();
                 Decision::Reject(Box::new(self.reject(pod, &diagnosis, offset, view.cluster)))
             }
         }
@@ -102,3 +112,6 @@ impl Policy for FrameworkPolicy {
         decisions.extend(pods.iter().map(|&pod| self.decide_one(pod, view)));
     }
 }
+
+/// Streams are named by 56 bits.
+const ENTITY_MASK: u64 = (1 << 56) - 1;

@@ -34,7 +34,7 @@ impl StandIns {
                 if grace > 0 {
                     let stop = seconds(cluster, pod, "stop").unwrap_or(Span::from_millis(500));
                     let stop = stop.min(Span::from_secs(u64::from(grace)));
-                    step(pod, PodStep::Terminated, stop, cluster, agenda);
+                    step(pod, PodStep::ContainerStopped, stop, cluster, agenda);
                 }
             }
             _ => {}
@@ -106,7 +106,11 @@ fn seconds(cluster: &Cluster, pod: PodId, key: &str) -> Option<Span> {
 fn advance(pod: PodId, event: PodStep, cluster: &mut Cluster, agenda: &mut Agenda) {
     let deleting = cluster.pod(pod).meta.is_deleting();
     match event {
-        PodStep::Terminated => return terminate(pod, cluster),
+        PodStep::Terminated => return cluster.confirm_pod_stopped(pod),
+        PodStep::ContainerStopped => {
+            terminate(pod, cluster);
+            return step(pod, PodStep::Terminated, Span::from_millis(5), cluster, agenda);
+        }
         _ if cluster.pod(pod).phase.is_terminal() || deleting => return,
         PodStep::Observed => {
             cluster.set_start_time(pod, agenda.now());
@@ -138,7 +142,7 @@ fn advance(pod: PodId, event: PodStep, cluster: &mut Cluster, agenda: &mut Agend
 fn start(pod: PodId, cluster: &mut Cluster, agenda: &mut Agenda) {
     let n = cluster.spec_of(pod).typed.containers.len();
     let state = ContainerState::Running { started: agenda.now() };
-    set_all(pod, n, |old| ContainerStatus { state, started: true, ..old }, cluster);
+    set_all(pod, n, |old| ContainerStatus { state, started: true, restarts: old.restarts + u32::from(old.last.is_some()), ..old }, cluster);
     cluster.set_pod_phase(pod, PodPhase::Running, Sym::EMPTY, Sym::EMPTY);
     match text(cluster, pod, "ready-after") {
         Some("never") => {}
@@ -179,7 +183,7 @@ fn exit(pod: PodId, cluster: &mut Cluster, agenda: &mut Agenda) {
         last: Some(ended),
         ready: false,
         started: false,
-        restarts: old.restarts + 1,
+        restarts: old.restarts,
     };
     set_all(pod, n, after, cluster);
     ready(pod, false, "ContainersNotReady", cluster);
@@ -203,7 +207,6 @@ fn terminate(pod: PodId, cluster: &mut Cluster) {
             cluster,
         );
     }
-    cluster.confirm_pod_stopped(pod);
 }
 
 fn finish(pod: PodId, code: i32, cluster: &mut Cluster) {

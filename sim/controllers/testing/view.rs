@@ -89,7 +89,7 @@ impl View {
             What::Removed => "delete",
             _ => "",
         };
-        if !op.is_empty() && kind != "Namespace" {
+        if !op.is_empty() && !matches!(kind, "Namespace" | "ResourceQuota") {
             self.push("objects/order".into(), now, json!([op, format!("{kind}/{name}")]));
         }
         if matches!(kind, "ReplicaSet" | "Deployment") {
@@ -121,6 +121,9 @@ impl View {
             };
             let size = cluster.export(id)["spec"]["replicas"].clone();
             rollouts.entry(deployment.to_owned()).or_default().insert(revision.to_owned(), size);
+        }
+        for deployment in self.series.keys().filter_map(|key| key.strip_prefix("rollout/")) {
+            rollouts.entry(deployment.to_owned()).or_default();
         }
         for (deployment, sizes) in rollouts {
             self.push(format!("rollout/{deployment}"), cluster.now(), sizes.into());

@@ -13,10 +13,8 @@ use serde_json::{Map, Value};
 
 use super::cycle::{Profile, SchedulerOptions};
 use super::framework::profile::Profile as FrameworkProfile;
-use super::framework::Framework;
 use super::framework_policy::{FrameworkPolicy, TieBreak};
 use super::queue::{Backoff, QueueSettings};
-use crate::cluster::Cluster;
 use crate::engine::Span;
 use crate::error::FieldError;
 use fields::Fields;
@@ -106,16 +104,15 @@ impl SchedulerConfig {
         })
     }
 
-    /// The parts of a scheduler with this configuration, over a store as it is.
+    /// The parts of a scheduler with this configuration.
     ///
     /// # Errors
     ///
     /// What a plugin finds wrong with its arguments.
-    pub fn build(&self, cluster: &Cluster) -> Result<SchedulerOptions, FieldError> {
+    pub fn build(&self) -> Result<SchedulerOptions, FieldError> {
         let build = |(idx, profile): (usize, &ProfileConfig)| {
-            let framework = Framework::new(profile.framework.clone(), cluster)
+            let policy = FrameworkPolicy::new(profile.framework.clone(), profile.tie_break)
                 .map_err(|error| FieldError::new(format!("profiles[{idx}].pluginConfig"), error))?;
-            let policy = FrameworkPolicy::new(framework, profile.tie_break);
             Ok(Profile { scheduler_name: profile.framework.scheduler_name.clone(), policy: Box::new(policy) })
         };
         let profiles = self.profiles.iter().enumerate().map(build).collect::<Result<_, FieldError>>()?;

@@ -64,8 +64,8 @@ fn plugins_and_arguments_reach_the_framework() {
         framework.args[&PluginName::DefaultPreemption],
         json!({"minCandidateNodesPercentage": 50, "minCandidateNodesAbsolute": 100})
     );
-    assert!(SchedulerConfig::default().build(&Cluster::new(0)).is_ok());
-    assert!(config.build(&Cluster::new(0)).is_ok());
+    assert!(SchedulerConfig::default().build().is_ok());
+    assert!(config.build().is_ok());
 }
 
 #[test]
