@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 
 use super::client::Client;
 use super::eviction::{Evictions, Progress};
+use super::framework::names::PluginName;
 use super::message::event_note;
 use super::nominator::Nominator;
-use super::framework::names::PluginName;
 use super::policy::{Decision, Nomination, Policy, Rejection, View};
 use super::queue::{QueueContext, QueueSettings, QueuedPod, SchedulingQueue};
 use super::watch::{Inbox, Seen};
@@ -241,12 +241,8 @@ impl Scheduler {
             let rejection = Rejection { message, nomination, ..Rejection::default() };
             decisions.resize(pods.len(), Decision::Reject(Box::new(rejection)));
         } else {
-            let mut view = View {
-                cluster,
-                nominated: &self.nominator,
-                next_start: &mut self.next_start,
-                draws: agenda.draws(),
-            };
+            let mut view =
+                View { cluster, nominated: &self.nominator, next_start: &mut self.next_start, draws: agenda.draws() };
             self.profiles[profile].policy.decide(&pods, &mut view, &mut decisions);
         }
         assert_eq!(pods.len(), decisions.len(), "a policy decides on every pod it is given");

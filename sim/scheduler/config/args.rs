@@ -45,7 +45,9 @@ fn check(plugin: PluginName, path: &str, args: &Value) -> Result<Value, FieldErr
     let fields = Fields::new(path, args, &known)?;
     let kind = format!("{plugin}Args");
     if let Some(other) = fields.string("kind")?.filter(|other| *other != kind) {
-        return Err(FieldError::new(fields.path("kind"), format!("`{other}` are not the arguments of {plugin}")).help(kind));
+        return Err(
+            FieldError::new(fields.path("kind"), format!("`{other}` are not the arguments of {plugin}")).help(kind)
+        );
     }
     let mut args = args.clone();
     for key in ["apiVersion", "kind"] {
@@ -175,8 +177,16 @@ fn shape(fields: &Fields<'_>) -> Result<usize, FieldError> {
 
 fn spread(fields: &Fields<'_>, args: &mut Value) -> Result<(), FieldError> {
     let defaulting = fields.string("defaultingType")?.unwrap_or("System");
-    let known =
-        ["maxSkew", "topologyKey", "whenUnsatisfiable", "labelSelector", "minDomains", "nodeAffinityPolicy", "nodeTaintsPolicy", "matchLabelKeys"];
+    let known = [
+        "maxSkew",
+        "topologyKey",
+        "whenUnsatisfiable",
+        "labelSelector",
+        "minDomains",
+        "nodeAffinityPolicy",
+        "nodeTaintsPolicy",
+        "matchLabelKeys",
+    ];
     let constraints = fields.objects("defaultConstraints", &known)?;
     match defaulting {
         "List" => {}

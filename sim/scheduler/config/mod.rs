@@ -59,8 +59,7 @@ const FIELDS: &[&str] = &[
     "delayCacheUntilActive",
     "tieBreak",
 ];
-const PROFILE_FIELDS: &[&str] =
-    &["schedulerName", "percentageOfNodesToScore", "plugins", "pluginConfig", "tieBreak"];
+const PROFILE_FIELDS: &[&str] = &["schedulerName", "percentageOfNodesToScore", "plugins", "pluginConfig", "tieBreak"];
 const CLIENT_FIELDS: &[&str] = &["kubeconfig", "acceptContentTypes", "contentType", "qps", "burst"];
 
 impl Default for SchedulerConfig {
@@ -166,11 +165,7 @@ fn read_client(fields: &Fields<'_>) -> Result<Option<(f64, u32)>, FieldError> {
     Ok(Some((qps, u32::try_from(burst).unwrap_or(100).max(1))))
 }
 
-fn read_profiles(
-    fields: &Fields<'_>,
-    percentage: i64,
-    tie_break: TieBreak,
-) -> Result<Vec<ProfileConfig>, FieldError> {
+fn read_profiles(fields: &Fields<'_>, percentage: i64, tie_break: TieBreak) -> Result<Vec<ProfileConfig>, FieldError> {
     let empty = [Value::Object(Map::new())];
     let listed = fields.array("profiles")?.map_or(&[] as &[Value], Vec::as_slice);
     let listed = if listed.is_empty() { &empty[..] } else { listed };

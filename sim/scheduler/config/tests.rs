@@ -54,7 +54,10 @@ fn plugins_and_arguments_reach_the_framework() {
         ],
     }]}));
     let framework = &config.profiles[0].framework;
-    assert_eq!(framework.plugins(crate::scheduler::framework::names::ExtensionPoint::Score), [(PluginName::NodeResourcesFit, 7)]);
+    assert_eq!(
+        framework.plugins(crate::scheduler::framework::names::ExtensionPoint::Score),
+        [(PluginName::NodeResourcesFit, 7)]
+    );
     let cpu_and_memory = json!([{"name": "cpu", "weight": 1}, {"name": "memory", "weight": 1}]);
     assert_eq!(
         framework.args[&PluginName::NodeResourcesFit],
@@ -71,13 +74,20 @@ fn plugins_and_arguments_reach_the_framework() {
 #[test]
 fn unknown_names_are_errors_with_their_path() {
     let (path, what) = wrong(json!({"podMaxBackofSeconds": 3}));
-    assert_eq!((path.as_str(), what.as_str()), ("podMaxBackofSeconds", "unknown field `podMaxBackofSeconds` (did you mean `podMaxBackoffSeconds`?)"));
+    assert_eq!(
+        (path.as_str(), what.as_str()),
+        ("podMaxBackofSeconds", "unknown field `podMaxBackofSeconds` (did you mean `podMaxBackoffSeconds`?)")
+    );
     let (path, what) = wrong(json!({"profiles": [{"plugins": {"score": {"enabled": [{"name": "NodeResourceFit"}]}}}]}));
     assert_eq!(path, "profiles[0].plugins.score.enabled[0].name");
     assert_eq!(what, "unknown scheduler plugin `NodeResourceFit` (did you mean `NodeResourcesFit`?)");
     let (path, what) = wrong(json!({"profiles": [{"plugins": {"scores": {}}}]}));
-    assert_eq!((path.as_str(), what.as_str()), ("profiles[0].plugins.scores", "unknown field `scores` (did you mean `score`?)"));
-    let (path, _) = wrong(json!({"profiles": [{"pluginConfig": [{"name": "InterPodAffinity", "args": {"hardWeight": 1}}]}]}));
+    assert_eq!(
+        (path.as_str(), what.as_str()),
+        ("profiles[0].plugins.scores", "unknown field `scores` (did you mean `score`?)")
+    );
+    let (path, _) =
+        wrong(json!({"profiles": [{"pluginConfig": [{"name": "InterPodAffinity", "args": {"hardWeight": 1}}]}]}));
     assert_eq!(path, "profiles[0].pluginConfig[0].args.hardWeight");
 }
 
@@ -93,9 +103,15 @@ fn what_kube_scheduler_refuses_is_refused() {
         (json!({"parallelism": 0}), "parallelism"),
         (json!({"profiles": [{}, {"schedulerName": "b"}]}), "profiles[0]"),
         (json!({"profiles": [{"schedulerName": "b"}, {"schedulerName": "b"}]}), "profiles[1].schedulerName"),
-        (profile(json!({"plugins": {"filter": {"enabled": [{"name": "ImageLocality"}]}}})), "profiles[0].plugins.filter.enabled[0].name"),
+        (
+            profile(json!({"plugins": {"filter": {"enabled": [{"name": "ImageLocality"}]}}})),
+            "profiles[0].plugins.filter.enabled[0].name",
+        ),
         (profile(json!({"plugins": {"queueSort": {"disabled": [{"name": "*"}]}}})), "profiles[0].plugins"),
-        (config("InterPodAffinity", json!({"hardPodAffinityWeight": 101})), "profiles[0].pluginConfig[0].args.hardPodAffinityWeight"),
+        (
+            config("InterPodAffinity", json!({"hardPodAffinityWeight": 101})),
+            "profiles[0].pluginConfig[0].args.hardPodAffinityWeight",
+        ),
         (config("ImageLocality", json!({})), "profiles[0].pluginConfig[0].args"),
         (config("NodeResourcesFit", json!({"kind": "NodeAffinityArgs"})), "profiles[0].pluginConfig[0].args.kind"),
         (

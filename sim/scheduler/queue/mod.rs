@@ -352,7 +352,11 @@ impl SchedulingQueue {
         let by_error = row.failed_by_error();
         row.place = if by_error { Place::ErrorBackoff } else { Place::Backoff };
         let (place, key) = (row.place, row.backoff_key());
-        if by_error { self.error_backoff.insert(key) } else { self.backoff.insert(key) };
+        if by_error {
+            self.error_backoff.insert(key)
+        } else {
+            self.backoff.insert(key)
+        };
         place
     }
 

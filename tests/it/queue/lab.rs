@@ -79,9 +79,10 @@ fn rejector(pod: PodId, node: NodeId, view: &View<'_>, without: Option<&[PodId]>
     });
     let mut selector = spec.node_selector.iter().flatten();
     let freed = |other: &PodId| cluster.resources_of(*other).request(ResourceId::CPU);
-    let nominated = view.nominated.on_node(node).filter(|&other| {
-        other != pod && cluster.spec_of(other).priority >= cluster.spec_of(pod).priority
-    });
+    let nominated = view
+        .nominated
+        .on_node(node)
+        .filter(|&other| other != pod && cluster.spec_of(other).priority >= cluster.spec_of(pod).priority);
     let taken = cluster.columns().requested(node, ResourceId::CPU)
         + nominated.map(|other| cluster.resources_of(other).request(ResourceId::CPU)).sum::<i64>()
         - without.map_or(0, |pods| pods.iter().map(freed).sum());

@@ -8,11 +8,7 @@ use crate::scheduler::queue::cluster_event::{Actions, ClusterEvent, Old, SeenNod
 
 /// The taint of cordoned nodes (`node.kubernetes.io/unschedulable`).
 pub(super) fn cordon_taint() -> Taint {
-    Taint {
-        key: "node.kubernetes.io/unschedulable".to_owned(),
-        value: String::new(),
-        effect: TaintEffect::NoSchedule,
-    }
+    Taint { key: "node.kubernetes.io/unschedulable".to_owned(), value: String::new(), effect: TaintEffect::NoSchedule }
 }
 
 impl Asked<'_> {
@@ -45,9 +41,10 @@ impl Asked<'_> {
 
     /// TaintToleration and its pod: whether all taints that forbid scheduling are tolerated.
     fn tolerates(&self, taints: &[NodeTaint]) -> bool {
-        taints.iter().filter(|taint| taint.taint.effect != TaintEffect::PreferNoSchedule).all(|taint| {
-            self.compiled.tolerations.iter().any(|toleration| toleration.tolerates(&taint.taint))
-        })
+        taints
+            .iter()
+            .filter(|taint| taint.taint.effect != TaintEffect::PreferNoSchedule)
+            .all(|taint| self.compiled.tolerations.iter().any(|toleration| toleration.tolerates(&taint.taint)))
     }
 
     fn matches_node_affinity(&self, node: NodeId, labels: LabelsId) -> bool {
@@ -86,9 +83,9 @@ impl Asked<'_> {
         };
         let (is, was) = (now.is_some_and(has_all), before.is_some_and(has_all));
         let moved = || match (now, before) {
-            (Some(now), Some(before)) => constraints.iter().any(|constraint| {
-                value(now, &constraint.topology_key) != value(before, &constraint.topology_key)
-            }),
+            (Some(now), Some(before)) => constraints
+                .iter()
+                .any(|constraint| value(now, &constraint.topology_key) != value(before, &constraint.topology_key)),
             _ => false,
         };
         let retainted = || {

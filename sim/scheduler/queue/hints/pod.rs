@@ -98,7 +98,8 @@ impl Asked<'_> {
         let namespace_name = self.cluster.interner.text(namespace);
         let in_namespace = |term: &Term| {
             let selected = term.namespace_selector.as_ref().is_some_and(|selector| {
-                let labels = self.cluster.find("Namespace", "", namespace_name).map(|id| self.cluster.object(id).meta.labels);
+                let labels =
+                    self.cluster.find("Namespace", "", namespace_name).map(|id| self.cluster.object(id).meta.labels);
                 selector.matches(|key| self.cluster.label(labels?, key))
             });
             let own_only = term.namespaces.is_empty() && term.namespace_selector.is_none();
@@ -114,9 +115,9 @@ impl Asked<'_> {
         }
         let (theirs, own) = (&self.cluster.pod(other).meta, &self.cluster.pod(self.pod).meta);
         let terms = Compiled::new(spec, |_| None).anti_affinity;
-        terms.iter().any(|term| {
-            self.matches_all(std::slice::from_ref(term), own.labels, own.namespace, theirs.namespace)
-        })
+        terms
+            .iter()
+            .any(|term| self.matches_all(std::slice::from_ref(term), own.labels, own.namespace, theirs.namespace))
     }
 
     /// VolumeRestrictions: the pod that went had a claim of the waiting pod, or either uses disks with one writer.
