@@ -134,7 +134,8 @@ fn pods_of_one_window_are_ordered_by_priority_then_by_age() {
     let mut lab = Lab::new(ControlPlane::ideal(), Vec::new(), QueueSettings::default());
     let node = lab.node("n1", "1");
     let mut queue = SchedulingQueue::default();
-    let ages = [("pod0", 1, 0.0), ("pod1", 1, 1.0), ("pod2", 2, 1.999), ("pod3", 1, 2.0), ("pod4", 2, 2.0), ("pod5", 1, 3.0)];
+    let ages =
+        [("pod0", 1, 0.0), ("pod1", 1, 1.0), ("pod2", 2, 1.999), ("pod3", 1, 2.0), ("pod4", 2, 2.0), ("pod5", 1, 3.0)];
     let at = |age: f64| Time::ZERO + Span::from_secs_f64(10.0 - age);
     for (name, priority, age) in ages {
         let pod = lab.pod(name, "1", json!({"priority": priority}));

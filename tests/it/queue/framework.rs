@@ -24,10 +24,10 @@ fn a_high_priority_pod_preempts_two_of_four() {
     lab.run_to(9.0);
     let log = lab.take_log();
     // The first failure says nothing of preemption: it went well.
-    assert_eq!(log[..2], [
-        "8.000 high FailedScheduling: 0/1 nodes are available: 1 Insufficient cpu.",
-        "8.000 high nominated to n1",
-    ]);
+    assert_eq!(
+        log[..2],
+        ["8.000 high FailedScheduling: 0/1 nodes are available: 1 Insufficient cpu.", "8.000 high nominated to n1",]
+    );
     let deleting = |line: &String| Some(line.strip_prefix("8.000 ")?.strip_suffix(" deleting")?.to_owned());
     let victims: Vec<String> = log.iter().filter_map(deleting).collect();
     assert_eq!(victims.len(), 2, "{log:?}");
@@ -100,9 +100,10 @@ fn spread_constraints_wait_for_a_pod_that_levels_them() {
     lab.run_to(2.0);
     // Zone b is full, a second one in zone a would be one too many.
     assert_eq!((lab.node_of("x"), lab.node_of("y")), (Some("n1"), None));
+    let attempts = lab.attempts("y");
     lab.pod("unrelated", "0", json!({}));
     lab.run_to(3.0);
-    assert_eq!(lab.attempts("y"), 1);
+    assert_eq!(lab.attempts("y"), attempts);
     lab.finish("x");
     lab.run_to(3.0);
     assert_eq!(lab.node_of("y"), Some("n1"));
