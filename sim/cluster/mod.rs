@@ -35,7 +35,7 @@ pub use agenda::Agenda;
 pub use change::{Change, ConditionChange, What};
 pub use component::Component;
 pub use condition::{Condition, ConditionStatus, Conditions};
-pub use control_plane::{ControlPlane, KubeletTiming};
+pub use control_plane::{ControlPlane, DrawnLatencies, KubeletTiming, Latency};
 pub use event::{
     ControllerEvent, ControllerKind, Event, FaultEvent, KubeletEvent, NO_CAUSE, NetworkEvent, NodeStep, PodStep,
     Queued, SchedulerEvent, WorkloadEvent,

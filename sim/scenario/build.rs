@@ -1,5 +1,7 @@
 //! A scenario into runs.
 
+use serde_json::Value;
+
 use super::Scenario;
 use super::expect::ExpectationChecker;
 use crate::client::Client;
@@ -9,8 +11,7 @@ use crate::engine::Draws;
 use crate::error::{Error, Result};
 use crate::kubelet::Kubelets;
 use crate::metrics::{Recorder, RecorderOptions};
-use crate::scheduler::framework_policy::{FrameworkPolicy, TieRule};
-use crate::scheduler::{Profile, Scheduler, SchedulerOptions};
+use crate::scheduler::{Scheduler, SchedulerConfig, SchedulerOptions};
 use crate::simulation::{Parts, Simulation};
 
 /// The namespaces that every cluster has.
@@ -44,7 +45,7 @@ impl Scenario {
         }
         let sources = self.workload.iter().zip(0..).map(|(source, index)| source.open(index, &draws));
         let sources = sources.collect::<Result<Vec<_>>>()?;
-        let scheduler = Scheduler::new(scheduler_options());
+        let scheduler = Scheduler::new(scheduler_options(self.scheduler.as_ref())?);
         let parts = Parts {
             controllers: Controllers::new(&self.control_plane),
             kubelets: Kubelets::new(self.kubelet.clone(), self.models.clone()),
@@ -67,11 +68,8 @@ impl Scenario {
     }
 }
 
-fn scheduler_options() -> SchedulerOptions {
-    let policy = FrameworkPolicy::new(crate::scheduler::framework::profile::Profile::default(), TieRule::Kube)
-        .expect("the default profile is right");
-    SchedulerOptions {
-        profiles: vec![Profile { scheduler_name: "default-scheduler".to_owned(), policy: Box::new(policy) }],
-        ..SchedulerOptions::default()
-    }
+/// The scheduler that `configuration` describes, or the default one.
+fn scheduler_options(configuration: Option<&Value>) -> Result<SchedulerOptions> {
+    let config = configuration.map_or_else(|| Ok(SchedulerConfig::default()), SchedulerConfig::from_json);
+    config.and_then(|config| config.build()).map_err(|error| error.inside("spec.scheduler").placed(None))
 }

@@ -16,6 +16,7 @@ use crate::cluster::ControlPlane;
 use crate::engine::{Span, SpanError, Time};
 use crate::error::{Error, Result};
 use crate::kubelet::{KubeletOptions, Models};
+use crate::scheduler::SchedulerConfig;
 
 /// 2026-01-01T00:00:00Z in seconds since 1970: when runs begin unless the scenario says otherwise.
 const DEFAULT_START: i64 = 1_767_225_600;
@@ -284,20 +285,33 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// A scheduler configuration inline or from a file; checked when the run is built.
+    /// A scheduler configuration inline or from a file, checked.
     fn scheduler(&self, value: &Value) -> Result<Value> {
         let fail = |path: &str, what: &str| self.placed(&format!("spec.scheduler{path}"), Error::new(what));
         if value.get("policy").is_some() {
             return Err(fail(".policy", "`policy` is not supported yet").help("configure plugins with a KubeSchedulerConfiguration"));
         }
-        let Some(file) = value.get("configFrom") else { return Ok(value.clone()) };
+        let Some(file) = value.get("configFrom") else {
+            let checked = SchedulerConfig::from_json(value).and_then(|config| config.build());
+            return checked.map(|_| value.clone()).map_err(|error| {
+                let error = error.inside("spec.scheduler");
+                self.placed(&error.path, Error { place: None, what: error.what, help: error.help })
+            });
+        };
         let file = file.as_str().ok_or_else(|| fail(".configFrom", "a file is wanted here"))?;
         let (documents, errors) = read_files(&[self.folder.join(file)], &ReadOptions::default());
         if let Some(error) = errors.into_iter().next() {
             return Err(if error.place.is_some() { error } else { self.placed("spec.scheduler.configFrom", error) });
         }
         match documents.as_slice() {
-            [document] => Ok(document.value.clone()),
+            [document] => {
+                let checked = SchedulerConfig::from_json(&document.value).and_then(|config| config.build());
+                checked.map(|_| document.value.clone()).map_err(|error| {
+                    let part = if error.is_about_key { Part::Key } else { Part::Value };
+                    let place = document.place(&error.path, part);
+                    error.placed(Some(place))
+                })
+            }
             _ => Err(fail(".configFrom", "the file must hold one KubeSchedulerConfiguration")),
         }
     }

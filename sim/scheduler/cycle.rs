@@ -6,18 +6,19 @@
 //! The status of a failed pod is patched within the cycle, so such a cycle takes `write_latency` longer. Bindings and patches share
 //! the limits of the scheduler's API client. With all latencies zero every step happens in the instant of the cycle.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::client::Client;
 use super::eviction::{Evictions, Progress};
+use super::framework::names::PluginName;
+use super::message::event_note;
 use super::nominator::Nominator;
-use super::plugin_id::PluginId;
 use super::policy::{Decision, Nomination, Policy, Rejection, View};
 use super::queue::{QueueContext, QueueSettings, QueuedPod, SchedulingQueue};
 use super::watch::{Inbox, Seen};
 use crate::cluster::{
-    Agenda, Change, Cluster, Component, Event, EventMessage, EventType, NodeId, PodId, SchedulerEvent, Sym,
+    Agenda, Change, Cluster, Component, Event, EventMessage, EventType, Latency, NodeId, ObjectRef, PodId,
+    SchedulerEvent, Sym, What,
 };
 use crate::engine::{Span, Time};
 
@@ -155,7 +156,7 @@ impl Scheduler {
         let (profiles, evictions) = (&self.profiles, &self.evictions);
         let gate = |pod: PodId| {
             if evictions.gates(pod) {
-                return Some(PluginId::DEFAULT_PREEMPTION);
+                return Some(PluginName::DefaultPreemption);
             }
             let name = cluster.spec_of(pod).scheduler_name;
             let profile = profiles.iter().find(|profile| profile.name == name)?;
@@ -172,7 +173,7 @@ impl Scheduler {
             return;
         }
         let Some((profile, pods)) = self.pop_batch(cluster) else { return };
-        let span = agenda.control_plane.scheduling_latency * pods.len() as u64;
+        let span = pods.iter().map(|&pod| self.latency(Latency::Scheduling, pod, cluster, agenda)).sum();
         self.timers.free = agenda.now() + span;
         for (pod, decision) in self.decide(profile, pods, cluster, agenda) {
             match decision {
@@ -240,12 +241,8 @@ impl Scheduler {
             let rejection = Rejection { message, nomination, ..Rejection::default() };
             decisions.resize(pods.len(), Decision::Reject(Box::new(rejection)));
         } else {
-            let mut view = View {
-                cluster,
-                nominated: &self.nominator,
-                next_start: &mut self.next_start,
-                draws: agenda.draws(),
-            };
+            let mut view =
+                View { cluster, nominated: &self.nominator, next_start: &mut self.next_start, draws: agenda.draws() };
             self.profiles[profile].policy.decide(&pods, &mut view, &mut decisions);
         }
         assert_eq!(pods.len(), decisions.len(), "a policy decides on every pod it is given");
@@ -254,10 +251,10 @@ impl Scheduler {
 
     /// A pod fits: assumes it and begins its binding cycle.
     fn assign(&mut self, pod: PodId, node: NodeId, profile: usize, cluster: &mut Cluster, agenda: &mut Agenda) {
+        let latency = self.latency(Latency::Bind, pod, cluster, agenda);
         let Some(row) = self.queue.done(pod) else { return };
         cluster.assume(pod, node);
-        let ready = agenda.now() + agenda.control_plane.scheduling_latency;
-        let at = self.client.take(ready) + agenda.control_plane.bind_latency;
+        let at = self.client.take(self.timers.free) + latency;
         let source = self.profiles[profile].name;
         let binding = Binding { node, row, source };
         if at <= agenda.now() {
@@ -269,9 +266,15 @@ impl Scheduler {
         }
     }
 
+    /// One latency of an attempt at a pod.
+    fn latency(&self, which: Latency, pod: PodId, cluster: &Cluster, agenda: &Agenda) -> Span {
+        let attempt = self.queue.get(pod).map_or(0, |row| row.attempts);
+        agenda.control_plane.latency(which, agenda.draws(), cluster.pod(pod).ordinal, attempt)
+    }
+
     /// Records a warning FailedScheduling.
     pub(super) fn warn(&self, pod: PodId, message: &str, source: Sym, cluster: &mut Cluster) {
-        let message = EventMessage::Text(cluster.interner.sym(&truncated(message)));
+        let message = EventMessage::Text(cluster.interner.sym(&event_note(message)));
         cluster.record(pod.into(), EventType::Warning, self.words.failed_scheduling, message, source, Sym::EMPTY);
     }
 
@@ -332,7 +335,15 @@ impl Component for Scheduler {
         }
         self.nominator.observe(change, cluster);
         if self.seen.is_of_interest(change, cluster) {
-            let delay: Span = agenda.control_plane.watch_delay;
+            // The same pod, or the object of the same number, meets the same delay in every run.
+            let (entity, turn) = match (change.object, change.what) {
+                (ObjectRef::Pod(pod), What::Created) => (cluster.pod(pod).ordinal, 0),
+                (ObjectRef::Pod(pod), What::Bound(_)) => (cluster.pod(pod).ordinal, 1),
+                (ObjectRef::Pod(pod), _) => (cluster.pod(pod).ordinal, 2),
+                (ObjectRef::Node(node), _) => (u64::from(node.0), 3),
+                (ObjectRef::Object(object), _) => (u64::from(object.0), 4),
+            };
+            let delay = agenda.control_plane.latency(Latency::Watch, agenda.draws(), entity, turn);
             if let Some(due) = self.inbox.push(agenda.now() + delay, change) {
                 agenda.at(due, Event::Scheduler(SchedulerEvent::Deliver(0)));
             }
@@ -366,16 +377,4 @@ impl Component for Scheduler {
         }
         self.schedule_next(agenda);
     }
-}
-
-/// The longest message of an event in bytes (API machinery, `NoteLengthLimit`).
-const NOTE_LENGTH_LIMIT: usize = 1024;
-
-/// A message cut to what an event may hold (kube-scheduler, `truncateMessage`), at a whole character.
-fn truncated(message: &str) -> Cow<'_, str> {
-    if message.len() <= NOTE_LENGTH_LIMIT {
-        return Cow::Borrowed(message);
-    }
-    let end = (0..=NOTE_LENGTH_LIMIT - " ...".len()).rev().find(|&end| message.is_char_boundary(end));
-    Cow::Owned(format!("{} ...", &message[..end.unwrap_or(0)]))
 }

@@ -155,7 +155,10 @@ impl Scheduler {
             Some(_) if row.meta.removed => &[(Actions::DELETE, true)],
             Some(before) => &[
                 // Cordoning helps nobody.
-                (Actions::UPDATE_NODE_TAINT, before.taints != row.taints || (before.unschedulable && !row.unschedulable)),
+                (
+                    Actions::UPDATE_NODE_TAINT,
+                    before.taints != row.taints || (before.unschedulable && !row.unschedulable),
+                ),
                 (Actions::UPDATE_NODE_ALLOCATABLE, before.allocatable != row.allocatable),
                 (Actions::UPDATE_NODE_LABEL, before.labels != row.meta.labels),
             ],

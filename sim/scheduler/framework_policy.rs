@@ -1,82 +1,101 @@
-//! The kube-scheduler framework as a [`Policy`].
+//! The kube-scheduler framework as a [`Policy`]: one search per pod, preemption where it finds nothing.
 
-use super::framework::profile::Profile;
-use super::framework::{Decision as Found, Framework, SearchState, TieBreak};
-use super::message::{event_note, fit_error};
-use super::plugin_id::{PluginId, PluginSet};
-use super::policy::{Decision, Gate, Nomination, Policy, Rejection, View};
-use crate::cluster::{Change, Cluster, PodId};
-use crate::engine::Purpose;
 use rand_chacha::rand_core::Rng;
 
-/// How ties among the best nodes are broken.
+use super::framework::names::{ExtensionPoint, PluginName};
+use super::framework::profile::Profile;
+use super::framework::{self, Diagnosis, Framework, SearchState};
+use super::message::fit_error;
+use super::policy::{Decision, Gate, Nomination, Policy, Rejection, View, gated_by_spec};
+use crate::cluster::{Change, Cluster, PodId};
+use crate::engine::Purpose;
+
+/// Which of several best nodes is taken (`tieBreak`, an extension of the lab).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TieRule {
-    /// As kube-scheduler with one worker: the root of its heap.
+pub enum TieBreak {
+    /// kube-scheduler's own rule.
     #[default]
     Kube,
-    /// The node found first.
+    /// The first in the order of the search.
     First,
-    /// Drawn from the run's seed.
+    /// Any of them, drawn for each pod.
     Random,
 }
 
-/// A profile's plugins, asked for one pod at a time.
+/// A framework as a policy.
 pub struct FrameworkPolicy {
     framework: Framework,
-    tie_rule: TieRule,
+    tie_break: TieBreak,
+    search: SearchState,
+    has_gates: bool,
+    has_post_filter: bool,
 }
 
 impl FrameworkPolicy {
-    /// The policy of a profile.
+    /// The policy of a profile. It learns of the cluster by [`Policy::observe`] alone.
     ///
     /// # Errors
     ///
     /// What is wrong with the arguments of a plugin.
-    pub fn new(profile: Profile, tie_rule: TieRule) -> Result<FrameworkPolicy, String> {
-        Ok(FrameworkPolicy { framework: Framework::new(profile, &Cluster::new(0))?, tie_rule })
+    pub fn new(profile: Profile, tie_break: TieBreak) -> Result<FrameworkPolicy, String> {
+        Ok(FrameworkPolicy::of(Framework::new(profile, &Cluster::new(0))?, tie_break))
     }
 
-    /// The framework.
+    /// The policy of a framework.
+    pub fn of(framework: Framework, tie_break: TieBreak) -> FrameworkPolicy {
+        let pre_enqueue = framework.profile().plugins(ExtensionPoint::PreEnqueue);
+        let search_tie_break = match tie_break {
+            TieBreak::First => framework::TieBreak::First,
+            TieBreak::Kube | TieBreak::Random => framework::TieBreak::Kube,
+        };
+        FrameworkPolicy {
+            has_gates: pre_enqueue.iter().any(|&(plugin, _)| plugin == PluginName::SchedulingGates),
+            has_post_filter: !framework.post_filter_plugins().is_empty(),
+            search: SearchState { tie_break: search_tie_break, ..SearchState::default() },
+            framework,
+            tie_break,
+        }
+    }
+
+    /// The framework, for explanations.
     pub fn framework(&self) -> &Framework {
         &self.framework
     }
 
     fn decide_one(&mut self, pod: PodId, view: &mut View<'_>) -> Decision {
-        let cluster = view.cluster;
-        let entity = cluster.pod(pod).ordinal & ((1 << 56) - 1);
-        let turn = cluster.pod(pod).epoch;
-        let tie_break = match self.tie_rule {
-            TieRule::Kube => TieBreak::Kube,
-            TieRule::First => TieBreak::First,
-            TieRule::Random => TieBreak::Random(Box::new(view.draws.stream(Purpose::TieBreak, entity, turn))),
-        };
-        let mut search = SearchState { next_start: *view.next_start, tie_break };
-        let found = self.framework.schedule(cluster, pod, &mut search);
-        *view.next_start = search.next_start;
-        let diagnosis = match found {
-            Found::Scheduled { node, .. } => return Decision::Assign(node),
-            Found::Error(error) => return Decision::Fail(error),
-            Found::Unschedulable(diagnosis) => diagnosis,
-        };
-        let offset = view.draws.stream(Purpose::TieBreak, entity, turn.wrapping_add(1 << 20)).next_u64();
-        let preemption = self.framework.post_filter(cluster, pod, &diagnosis, offset);
-        let nomination = match preemption.nominated {
+        let entity = view.cluster.pod(pod).ordinal & ENTITY_MASK;
+        if self.tie_break == TieBreak::Random {
+            let rng = view.draws.stream(Purpose::TieBreak, entity, 0);
+            self.search.tie_break = framework::TieBreak::Random(Box::new(rng));
+        }
+        self.search.next_start = *view.next_start;
+        let decision = self.framework.schedule(view.cluster, pod, &mut self.search);
+        *view.next_start = self.search.next_start;
+        match decision {
+            framework::Decision::Scheduled { node, .. } => Decision::Assign(node),
+            framework::Decision::Error(message) => Decision::Fail(message),
+            framework::Decision::Unschedulable(diagnosis) => {
+                // Where the dry run of preemption begins is random in kube-scheduler.
+                let offset = view.draws.stream(Purpose::TieBreak, entity, 1).next_u64();
+                Decision::Reject(Box::new(self.reject(pod, &diagnosis, offset, view.cluster)))
+            }
+        }
+    }
+
+    fn reject(&mut self, pod: PodId, diagnosis: &Diagnosis, offset: u64, cluster: &Cluster) -> Rejection {
+        let result = self.framework.post_filter(cluster, pod, diagnosis, offset);
+        let nomination = match result.nominated {
             Some(node) => Nomination::Set(node),
-            None if preemption.clears_nomination => Nomination::Clear,
+            None if result.clears_nomination || !self.has_post_filter => Nomination::Clear,
             None => Nomination::Keep,
         };
-        let mut rejected_by = PluginSet::default();
-        for plugin in diagnosis.plugins.iter() {
-            rejected_by.insert(PluginId::parse(plugin.as_str()).unwrap_or(PluginId::OTHER));
-        }
-        Decision::Reject(Box::new(Rejection {
-            message: event_note(&fit_error(&diagnosis, cluster, &preemption.message)),
-            rejected_by,
-            pending: PluginSet::default(),
+        Rejection {
+            message: fit_error(diagnosis, cluster, &result.message),
+            rejected_by: diagnosis.plugins,
             nomination,
-            victims: preemption.victims,
-        }))
+            victims: result.victims,
+            ..Rejection::default()
+        }
     }
 }
 
@@ -86,13 +105,13 @@ impl Policy for FrameworkPolicy {
     }
 
     fn pre_enqueue(&self, pod: PodId, cluster: &Cluster) -> Option<Gate> {
-        super::policy::gated_by_spec(pod, cluster)
+        if self.has_gates { gated_by_spec(pod, cluster) } else { None }
     }
 
     fn decide(&mut self, pods: &[PodId], view: &mut View<'_>, decisions: &mut Vec<Decision>) {
-        for &pod in pods {
-            let decision = self.decide_one(pod, view);
-            decisions.push(decision);
-        }
+        decisions.extend(pods.iter().map(|&pod| self.decide_one(pod, view)));
     }
 }
+
+/// Streams are named by 56 bits.
+const ENTITY_MASK: u64 = (1 << 56) - 1;

@@ -2,7 +2,7 @@
 //! `schedule_one.go`, `bindingCycle` and `handleSchedulingFailure`).
 
 use super::cycle::{Binding, Outcome, Scheduler};
-use super::plugin_id::PluginSet;
+use super::framework::names::PluginSet;
 use super::policy::{Nomination, Rejection};
 use super::queue::{Actions, ClusterEvent, EventResource};
 use crate::cluster::{Agenda, Cluster, ConditionStatus, EventMessage, EventType, NodeId, PodId, Sym};
@@ -52,9 +52,10 @@ impl Scheduler {
         let source = cluster.spec_of(pod).scheduler_name;
         let (rejection, reason) = match outcome {
             Outcome::Rejected(rejection) => (*rejection, cluster.words.unschedulable),
-            Outcome::Error(message) => {
-                (Rejection { message, nomination: Nomination::Clear, ..Rejection::default() }, cluster.words.scheduler_error)
-            }
+            Outcome::Error(message) => (
+                Rejection { message, nomination: Nomination::Clear, ..Rejection::default() },
+                cluster.words.scheduler_error,
+            ),
         };
         let node = match rejection.nomination {
             Nomination::Set(node) => Some(node),
@@ -121,7 +122,8 @@ fn is_waiting(pod: PodId, cluster: &Cluster) -> bool {
 /// Why the API server does not bind a pod (kube-apiserver, `registry/core/pod/storage`, `assignPod`).
 fn refusal(pod: PodId, cluster: &Cluster) -> Option<String> {
     let (row, name) = (cluster.pod(pod), cluster.name(pod));
-    let conflict = |what: String| Some(format!("Operation cannot be fulfilled on pods/binding \"{name}\": pod {name} {what}"));
+    let conflict =
+        |what: String| Some(format!("Operation cannot be fulfilled on pods/binding \"{name}\": pod {name} {what}"));
     if row.meta.removed {
         return Some(format!("pods \"{name}\" not found"));
     }

@@ -1,8 +1,8 @@
 //! `Policy`: the wide door of scheduling. Pods and a view of the cluster go in, decisions come out; when pods are tried and what
 //! becomes of a decision is the driver's business (see [`super::cycle`]). The kube-scheduler framework is one policy.
 
+use super::framework::names::{PluginName, PluginSet};
 use super::nominator::Nominator;
-use super::plugin_id::{PluginId, PluginSet};
 use crate::cluster::{Change, Cluster, NodeId, PodId};
 
 /// An algorithm that places pods.
@@ -42,7 +42,7 @@ pub struct View<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gate {
     /// The PreEnqueue plugin.
-    pub plugin: PluginId,
+    pub plugin: PluginName,
     /// What it says.
     pub message: String,
 }
@@ -90,7 +90,7 @@ pub fn gated_by_spec(pod: PodId, cluster: &Cluster) -> Option<Gate> {
     cluster
         .spec_of(pod)
         .gated
-        .then(|| Gate { plugin: PluginId::SCHEDULING_GATES, message: SCHEDULING_GATES_MESSAGE.to_owned() })
+        .then(|| Gate { plugin: PluginName::SchedulingGates, message: SCHEDULING_GATES_MESSAGE.to_owned() })
 }
 
 /// What SchedulingGates says (kube-scheduler, `schedulinggates`).

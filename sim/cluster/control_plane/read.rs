@@ -124,11 +124,7 @@ mod tests {
     #[test]
     fn a_profile_and_what_differs_from_it() {
         let read = ControlPlane::from_json(&json!({"profile": "ideal", "watchLatency": "10ms", "schedulerQps": 5}));
-        let want = ControlPlane {
-            watch_delay: Span::from_millis(10),
-            scheduler_qps: 5.0,
-            ..ControlPlane::ideal()
-        };
+        let want = ControlPlane { watch_delay: Span::from_millis(10), scheduler_qps: 5.0, ..ControlPlane::ideal() };
         assert_eq!(read, Ok(want));
         assert_eq!(ControlPlane::from_json(&Value::Null), Ok(ControlPlane::realistic()));
     }

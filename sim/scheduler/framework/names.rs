@@ -150,7 +150,7 @@ impl ExtensionPoint {
 }
 
 /// A set of plugins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PluginSet(u32);
 
 impl PluginSet {
@@ -165,6 +165,16 @@ impl PluginSet {
     /// Whether the plugin is in the set.
     pub fn contains(self, plugin: PluginName) -> bool {
         self.0 & 1 << plugin as u32 != 0
+    }
+
+    /// Those of either set.
+    pub fn union(self, other: PluginSet) -> PluginSet {
+        PluginSet(self.0 | other.0)
+    }
+
+    /// Those of both sets.
+    pub fn intersection(self, other: PluginSet) -> PluginSet {
+        PluginSet(self.0 & other.0)
     }
 
     /// Whether there is none.

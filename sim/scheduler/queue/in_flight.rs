@@ -44,7 +44,11 @@ impl InFlight {
     /// The events since `pod` was popped, in order.
     pub fn events_for(&self, pod: PodId) -> impl Iterator<Item = &ClusterEvent> {
         let from = self.pods.get(&pod).map_or(self.events.len(), |&number| (number - self.first) as usize);
-        self.events.iter().skip(from).filter(move |(_, only)| only.is_none_or(|only| only == pod)).map(|(event, _)| event)
+        self.events
+            .iter()
+            .skip(from)
+            .filter(move |(_, only)| only.is_none_or(|only| only == pod))
+            .map(|(event, _)| event)
     }
 
     /// The attempt of a pod has ended: forgets it and the events that only it needed.

@@ -23,7 +23,7 @@ pub use backoff::{Backoff, ORDERING_WINDOW};
 pub use cluster_event::{Actions, ClusterEvent, EventResource, Old, SeenNode};
 pub use row::{ActiveKey, Place, QueuedPod};
 
-use super::plugin_id::{PluginId, PluginSet};
+use super::framework::names::{PluginName, PluginSet};
 use crate::cluster::{Cluster, PodId};
 use crate::engine::{Span, Time};
 use hints::{HintCache, Verdict};
@@ -57,7 +57,7 @@ pub struct QueueContext<'a> {
     /// The virtual time.
     pub now: Time,
     /// PreEnqueue: the plugin that keeps a pod out, if one does.
-    pub gate: &'a dyn Fn(PodId) -> Option<PluginId>,
+    pub gate: &'a dyn Fn(PodId) -> Option<PluginName>,
 }
 
 /// How many pods are where.
@@ -352,7 +352,11 @@ impl SchedulingQueue {
         let by_error = row.failed_by_error();
         row.place = if by_error { Place::ErrorBackoff } else { Place::Backoff };
         let (place, key) = (row.place, row.backoff_key());
-        if by_error { self.error_backoff.insert(key) } else { self.backoff.insert(key) };
+        if by_error {
+            self.error_backoff.insert(key)
+        } else {
+            self.backoff.insert(key)
+        };
         place
     }
 

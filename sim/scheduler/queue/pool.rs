@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use super::row::{ActiveKey, QueuedPod};
 use crate::cluster::{Cluster, LabelsId, PodId, SpecId, Sym};
 use crate::engine::Time;
-use crate::scheduler::plugin_id::{PluginId, PluginSet};
+use crate::scheduler::framework::names::{PluginName, PluginSet};
 
 /// What pods of one group have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,7 +24,7 @@ pub struct GroupKey {
     /// Those of them that only want to wait.
     pub pending: PluginSet,
     /// The plugin that keeps them from being queued at all.
-    pub gate: Option<PluginId>,
+    pub gate: Option<PluginName>,
 }
 
 /// The unschedulable pool.
@@ -42,7 +42,7 @@ impl Default for Pool {
     fn default() -> Pool {
         Pool {
             groups: BTreeMap::new(),
-            by_plugin: vec![BTreeSet::new(); PluginId::ALL.len()],
+            by_plugin: vec![BTreeSet::new(); PluginName::ALL.len()],
             ages: BTreeSet::new(),
             keys: FxHashMap::default(),
         }
@@ -70,7 +70,7 @@ impl Pool {
         let (key, active_key) = (GroupKey::of(row, cluster), row.active_key());
         self.groups.entry(key).or_insert_with(|| {
             for plugin in key.rejected_by.union(key.pending).iter() {
-                self.by_plugin[plugin.index()].insert(key);
+                self.by_plugin[plugin as usize].insert(key);
             }
             BTreeSet::new()
         });
@@ -92,7 +92,7 @@ impl Pool {
         if group.is_empty() {
             self.groups.remove(&key);
             for plugin in key.rejected_by.union(key.pending).iter() {
-                self.by_plugin[plugin.index()].remove(&key);
+                self.by_plugin[plugin as usize].remove(&key);
             }
         }
     }
@@ -100,7 +100,7 @@ impl Pool {
     /// The groups that one of `plugins` rejected, each with one of its pods, in order of key.
     pub fn groups_of(&self, plugins: PluginSet) -> Vec<(GroupKey, PodId)> {
         let mut keys: Vec<GroupKey> =
-            plugins.iter().flat_map(|plugin| self.by_plugin[plugin.index()].iter().copied()).collect();
+            plugins.iter().flat_map(|plugin| self.by_plugin[plugin as usize].iter().copied()).collect();
         keys.sort_unstable();
         keys.dedup();
         keys.into_iter().filter_map(|key| Some((key, self.groups.get(&key)?.first()?.3))).collect()

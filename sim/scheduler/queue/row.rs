@@ -2,7 +2,7 @@
 
 use crate::cluster::PodId;
 use crate::engine::{Id, Time};
-use crate::scheduler::plugin_id::{PluginId, PluginSet};
+use crate::scheduler::framework::names::{PluginName, PluginSet};
 
 /// Where a pod of the queue is.
 ///
@@ -56,7 +56,7 @@ pub struct QueuedPod {
     /// Those of them that only want to wait.
     pub pending: PluginSet,
     /// The PreEnqueue plugin that keeps it out.
-    pub gate: Option<PluginId>,
+    pub gate: Option<PluginName>,
 }
 
 /// The key of `activeQ` and of a window of `podBackoffQ`: priority descending, then timestamp (PrioritySort).

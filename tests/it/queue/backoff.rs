@@ -2,9 +2,12 @@
 
 use serde_json::json;
 use wavetank::cluster::ControlPlane;
-use wavetank::engine::Span;
+use wavetank::engine::{Span, Time};
 use wavetank::scheduler::Profile;
-use wavetank::scheduler::queue::{Backoff, Place, QueueSettings};
+use wavetank::scheduler::framework::names::{PluginName, PluginSet};
+use wavetank::scheduler::queue::{
+    Actions, Backoff, ClusterEvent, EventResource, Place, QueueContext, QueueSettings, SchedulingQueue,
+};
 
 use super::lab::{Faulty, Lab, first_fit_scheduler};
 
@@ -86,12 +89,15 @@ fn old_pods_leave_the_unschedulable_pool_at_a_tick_of_thirty_seconds() {
     lab.run_to(10.0).pod("big", "2", json!({}));
     lab.run_to(1000.0);
     // Older than five minutes: at 310 s it is exactly that old, the next tick is at 330 s.
-    assert_eq!(lab.take_log(), [
-        "10.000 big FailedScheduling: rejected by NodeResourcesFit",
-        "330.000 big FailedScheduling: rejected by NodeResourcesFit",
-        "660.000 big FailedScheduling: rejected by NodeResourcesFit",
-        "990.000 big FailedScheduling: rejected by NodeResourcesFit",
-    ]);
+    assert_eq!(
+        lab.take_log(),
+        [
+            "10.000 big FailedScheduling: rejected by NodeResourcesFit",
+            "330.000 big FailedScheduling: rejected by NodeResourcesFit",
+            "660.000 big FailedScheduling: rejected by NodeResourcesFit",
+            "990.000 big FailedScheduling: rejected by NodeResourcesFit",
+        ]
+    );
 }
 
 #[test]
@@ -112,10 +118,43 @@ fn a_cluster_without_nodes_is_an_error_to_the_queue_and_a_verdict_to_the_user() 
     let message = "no nodes available to schedule pods";
     assert_eq!(lab.scheduled_condition("p"), Some(("Unschedulable", message)));
     // One second of back-off, in whole windows.
-    assert_eq!(lab.take_log(), [format!("0.000 p FailedScheduling: {message}"), format!("2.000 p FailedScheduling: {message}")]);
+    assert_eq!(
+        lab.take_log(),
+        [format!("0.000 p FailedScheduling: {message}"), format!("2.000 p FailedScheduling: {message}")]
+    );
     lab.node("n1", "1");
     lab.run_to(4.9);
     assert_eq!(lab.node_of("p"), None);
     lab.run_to(5.0);
     assert_eq!(lab.node_of("p"), Some("n1"));
+}
+
+#[test]
+fn pods_of_one_window_are_ordered_by_priority_then_by_age() {
+    let mut lab = Lab::new(ControlPlane::ideal(), Vec::new(), QueueSettings::default());
+    let node = lab.node("n1", "1");
+    let mut queue = SchedulingQueue::default();
+    let ages =
+        [("pod0", 1, 0.0), ("pod1", 1, 1.0), ("pod2", 2, 1.999), ("pod3", 1, 2.0), ("pod4", 2, 2.0), ("pod5", 1, 3.0)];
+    let at = |age: f64| Time::ZERO + Span::from_secs_f64(10.0 - age);
+    for (name, priority, age) in ages {
+        let pod = lab.pod(name, "1", json!({"priority": priority}));
+        let cx = QueueContext { cluster: &lab.cluster, now: at(age), gate: &|_| None };
+        queue.add(pod, &cx);
+    }
+    // All are in flight while a node appears: their failures lead to back-off, not to the pool.
+    while queue.pop().is_some() {}
+    let cx = QueueContext { cluster: &lab.cluster, now: at(3.0), gate: &|_| None };
+    queue.move_all(&ClusterEvent::new(EventResource::Node, Actions::ADD, node), None, &cx);
+    for (name, _, age) in ages {
+        let cx = QueueContext { cluster: &lab.cluster, now: at(age), gate: &|_| None };
+        let rejected_by = PluginSet::from_iter([PluginName::NodeName]);
+        assert_eq!(queue.add_unschedulable(lab.find(name), rejected_by, PluginSet::EMPTY, &cx), Place::Backoff);
+    }
+    let mut early = queue.clone();
+    let order: Vec<&str> = std::iter::from_fn(|| early.pop()).map(|pod| lab.cluster.name(pod)).collect();
+    assert_eq!(order, ["pod5", "pod4", "pod2", "pod3", "pod1", "pod0"]);
+    // At this whole second the back-off of pod1 ends, which lasts through its window.
+    queue.flush_backoff(&QueueContext { cluster: &lab.cluster, now: at(0.0), gate: &|_| None });
+    assert_eq!((queue.counts().active, queue.counts().backoff), (4, 2));
 }

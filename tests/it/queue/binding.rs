@@ -20,7 +20,10 @@ fn an_assumed_pod_holds_its_resources_until_it_is_bound() {
     lab.pod("a", "1", json!({}));
     lab.run_to(0.1).pod("b", "1", json!({}));
     lab.run_to(0.5);
-    assert_eq!((lab.node_of("a"), lab.scheduled_condition("b").map(|(reason, _)| reason)), (None, Some("Unschedulable")));
+    assert_eq!(
+        (lab.node_of("a"), lab.scheduled_condition("b").map(|(reason, _)| reason)),
+        (None, Some("Unschedulable"))
+    );
     lab.run_to(1.0);
     assert_eq!(lab.node_of("a"), Some("n1"));
 }
@@ -33,12 +36,15 @@ fn a_pod_that_goes_while_it_is_bound_frees_its_place_at_once() {
     lab.run_to(0.5).take_log();
     lab.finish("a");
     lab.run_to(2.0);
-    assert_eq!(lab.take_log(), [
-        "0.500 a deleting",
-        "0.500 a removed",
-        "1.000 a FailedScheduling: running Bind plugin \"DefaultBinder\": pods \"a\" not found",
-        "1.500 b bound to n1",
-    ]);
+    assert_eq!(
+        lab.take_log(),
+        [
+            "0.500 a deleting",
+            "0.500 a removed",
+            "1.000 a FailedScheduling: running Bind plugin \"DefaultBinder\": pods \"a\" not found",
+            "1.500 b bound to n1",
+        ]
+    );
 }
 
 #[test]
@@ -53,12 +59,16 @@ fn a_binding_refused_is_tried_again_after_the_back_off_for_errors() {
         cluster.delete_pod(pod, None);
     });
     lab.run_to(5.0);
-    let refusal = "Operation cannot be fulfilled on pods/binding \"a\": pod a is being deleted, cannot be assigned to a host";
-    assert_eq!(lab.take_log(), [
-        "0.250 a deleting".to_owned(),
-        format!("1.000 a FailedScheduling: running Bind plugin \"DefaultBinder\": {refusal}"),
-        "3.000 a FailedScheduling: skip schedule deleting pod: default/a".to_owned(),
-    ]);
+    let refusal =
+        "Operation cannot be fulfilled on pods/binding \"a\": pod a is being deleted, cannot be assigned to a host";
+    assert_eq!(
+        lab.take_log(),
+        [
+            "0.250 a deleting".to_owned(),
+            format!("1.000 a FailedScheduling: running Bind plugin \"DefaultBinder\": {refusal}"),
+            "3.000 a FailedScheduling: skip schedule deleting pod: default/a".to_owned(),
+        ]
+    );
     assert_eq!(lab.scheduled_condition("a").unwrap().0, "SchedulerError");
 }
 

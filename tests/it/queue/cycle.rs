@@ -50,10 +50,10 @@ fn a_failed_attempt_takes_the_time_of_its_patch() {
     lab.run_to(1.0).pod("big", "2", json!({}));
     lab.pod("small", "1", json!({}));
     lab.run_to(2.0);
-    assert_eq!(lab.take_log(), [
-        "1.010 big FailedScheduling: rejected by NodeResourcesFit",
-        "1.023 small bound to n1",
-    ]);
+    assert_eq!(
+        lab.take_log(),
+        ["1.010 big FailedScheduling: rejected by NodeResourcesFit", "1.023 small bound to n1",]
+    );
 }
 
 #[test]
@@ -109,7 +109,10 @@ fn a_pod_held_by_a_finalizer_is_skipped_while_it_is_deleted() {
         cluster.delete_pod(pod, None);
     });
     lab.run_to(400.0);
-    assert_eq!(lab.take_log(), ["0.000 big deleting", "0.000 big FailedScheduling: skip schedule deleting pod: default/big"]);
+    assert_eq!(
+        lab.take_log(),
+        ["0.000 big deleting", "0.000 big FailedScheduling: skip schedule deleting pod: default/big"]
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use wavetank::cluster::{
     Agenda, Change, Cluster, Component, ControlPlane, Event, EventMessage, NodeId, ObjectRef, PodId, ResourceId, What,
 };
 use wavetank::engine::{Draws, Span, Time};
-use wavetank::scheduler::plugin_id::{PluginId, PluginSet};
+use wavetank::scheduler::framework::names::{PluginName, PluginSet};
 use wavetank::scheduler::policy::{Decision, Nomination, Policy, Rejection, View};
 use wavetank::scheduler::queue::QueueSettings;
 use wavetank::scheduler::{Profile, Scheduler, SchedulerOptions};
@@ -54,7 +54,7 @@ fn first_fit(pod: PodId, view: &View<'_>) -> Decision {
             Some(plugin) => rejected_by.insert(plugin),
         }
     }
-    let names: Vec<&str> = rejected_by.iter().map(PluginId::name).collect();
+    let names: Vec<&str> = rejected_by.iter().map(PluginName::as_str).collect();
     let message = format!("rejected by {}", names.join(", "));
     let mut rejection = Rejection { message, rejected_by, ..Rejection::default() };
     let waits_for_victims = cluster.pod(pod).nominated.is_some();
@@ -70,7 +70,7 @@ fn first_fit(pod: PodId, view: &View<'_>) -> Decision {
     Decision::Reject(Box::new(rejection))
 }
 
-fn rejector(pod: PodId, node: NodeId, view: &View<'_>, without: Option<&[PodId]>) -> Option<PluginId> {
+fn rejector(pod: PodId, node: NodeId, view: &View<'_>, without: Option<&[PodId]>) -> Option<PluginName> {
     let (cluster, row) = (view.cluster, view.cluster.node(node));
     let spec = &cluster.spec_of(pod).typed;
     let taint = row.taints.iter().find(|taint| {
@@ -79,21 +79,22 @@ fn rejector(pod: PodId, node: NodeId, view: &View<'_>, without: Option<&[PodId]>
     });
     let mut selector = spec.node_selector.iter().flatten();
     let freed = |other: &PodId| cluster.resources_of(*other).request(ResourceId::CPU);
-    let nominated = view.nominated.on_node(node).filter(|&other| {
-        other != pod && cluster.spec_of(other).priority >= cluster.spec_of(pod).priority
-    });
+    let nominated = view
+        .nominated
+        .on_node(node)
+        .filter(|&other| other != pod && cluster.spec_of(other).priority >= cluster.spec_of(pod).priority);
     let taken = cluster.columns().requested(node, ResourceId::CPU)
         + nominated.map(|other| cluster.resources_of(other).request(ResourceId::CPU)).sum::<i64>()
         - without.map_or(0, |pods| pods.iter().map(freed).sum());
     let wanted = cluster.resources_of(pod).request(ResourceId::CPU);
     if row.unschedulable {
-        Some(PluginId::NODE_UNSCHEDULABLE)
+        Some(PluginName::NodeUnschedulable)
     } else if taint.is_some() {
-        Some(PluginId::TAINT_TOLERATION)
+        Some(PluginName::TaintToleration)
     } else if selector.any(|(key, value)| cluster.label(row.meta.labels, key) != Some(value)) {
-        Some(PluginId::NODE_AFFINITY)
+        Some(PluginName::NodeAffinity)
     } else if taken + wanted > cluster.columns().allocatable(node, ResourceId::CPU) {
-        Some(PluginId::NODE_RESOURCES_FIT)
+        Some(PluginName::NodeResourcesFit)
     } else {
         None
     }

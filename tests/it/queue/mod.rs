@@ -3,6 +3,7 @@
 mod backoff;
 mod binding;
 mod cycle;
+mod framework;
 mod lab;
 mod preemption;
 mod wake;

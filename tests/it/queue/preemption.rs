@@ -25,19 +25,22 @@ fn victims_are_marked_then_deleted_and_the_last_one_last() {
     lab.run_to(20.0);
     let uid = wavetank::cluster::uid_text(lab.cluster.pod(lab.find("high")).meta.uid);
     let preempted = |name: &str| format!("{name} Preempted: Preempted by pod {uid} on node n1");
-    assert_eq!(lab.take_log(), [
-        "10.000 high FailedScheduling: rejected by NodeResourcesFit".to_owned(),
-        "10.000 high nominated to n1".to_owned(),
-        "10.010 a is disrupted".to_owned(),
-        "10.010 b is disrupted".to_owned(),
-        "10.020 a deleting".to_owned(),
-        format!("10.020 {}", preempted("a")),
-        "10.020 b deleting".to_owned(),
-        format!("10.020 {}", preempted("b")),
-        "10.030 c is disrupted".to_owned(),
-        "10.040 c deleting".to_owned(),
-        format!("10.040 {}", preempted("c")),
-    ]);
+    assert_eq!(
+        lab.take_log(),
+        [
+            "10.000 high FailedScheduling: rejected by NodeResourcesFit".to_owned(),
+            "10.000 high nominated to n1".to_owned(),
+            "10.010 a is disrupted".to_owned(),
+            "10.010 b is disrupted".to_owned(),
+            "10.020 a deleting".to_owned(),
+            format!("10.020 {}", preempted("a")),
+            "10.020 b deleting".to_owned(),
+            format!("10.020 {}", preempted("b")),
+            "10.030 c is disrupted".to_owned(),
+            "10.040 c deleting".to_owned(),
+            format!("10.040 {}", preempted("c")),
+        ]
+    );
     let condition = *lab.cluster.pod(lab.find("a")).conditions.get(lab.cluster.words.disruption_target).unwrap();
     assert_eq!(lab.cluster.interner.text(condition.reason), "PreemptionByScheduler");
     let message = "default-scheduler: preempting to accommodate a higher priority pod";
@@ -68,7 +71,10 @@ fn the_preemptor_is_gated_until_only_the_last_victim_remains() {
     lab.run_to(10.15);
     // Its attempt ended, a pod ended, yet it is not tried again: more victims are about to be evicted.
     let row = *lab.scheduler.queue().get(lab.find("high")).unwrap();
-    assert_eq!((row.attempts, row.place, row.gate.map(|gate| gate.name())), (1, Place::Unschedulable, Some("DefaultPreemption")));
+    assert_eq!(
+        (row.attempts, row.place, row.gate.map(|gate| gate.as_str())),
+        (1, Place::Unschedulable, Some("DefaultPreemption"))
+    );
     lab.run_to(10.45).finish("b");
     lab.run_to(10.45);
     assert_eq!(lab.node_of("high"), Some("n1"));

@@ -240,10 +240,10 @@ fn a_change_during_the_attempt_is_not_lost() {
     lab.run_to(1.2);
     assert_eq!(lab.node_of("waiter"), Some("n1"));
     let log = lab.take_log();
-    assert_eq!(log[log.len() - 2..], [
-        "1.100 waiter FailedScheduling: rejected by NodeResourcesFit",
-        "1.200 waiter bound to n1",
-    ]);
+    assert_eq!(
+        log[log.len() - 2..],
+        ["1.100 waiter FailedScheduling: rejected by NodeResourcesFit", "1.200 waiter bound to n1",]
+    );
 }
 
 #[test]
@@ -258,9 +258,8 @@ fn equal_pods_are_woken_together_in_the_order_of_the_queue() {
     lab.take_log();
     lab.write(|cluster| cluster.set_unschedulable(node, false));
     lab.run_to(10.0);
-    assert_eq!(lab.take_log(), [
-        "6.000 c bound to n1",
-        "6.000 a bound to n1",
-        "6.000 b FailedScheduling: rejected by NodeResourcesFit",
-    ]);
+    assert_eq!(
+        lab.take_log(),
+        ["6.000 c bound to n1", "6.000 a bound to n1", "6.000 b FailedScheduling: rejected by NodeResourcesFit",]
+    );
 }

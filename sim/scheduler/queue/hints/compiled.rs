@@ -110,9 +110,11 @@ impl Term {
 impl Spread {
     fn new(constraint: &core::TopologySpreadConstraint, label: impl Fn(&str) -> Option<String>) -> Spread {
         let selector = Selector::from_label_selector(constraint.label_selector.as_ref());
-        let own = constraint.match_label_keys.iter().flatten().filter_map(|key| {
-            Requirement::new(key, Operator::In, vec![label(key)?]).ok()
-        });
+        let own = constraint
+            .match_label_keys
+            .iter()
+            .flatten()
+            .filter_map(|key| Requirement::new(key, Operator::In, vec![label(key)?]).ok());
         Spread {
             selector: selector.unwrap_or_else(|_| Selector::nothing()).with(own),
             topology_key: constraint.topology_key.clone(),

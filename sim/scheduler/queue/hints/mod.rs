@@ -30,7 +30,7 @@ use rustc_hash::FxHashMap;
 use super::cluster_event::{Actions, ClusterEvent, EventResource};
 use super::pool::GroupKey;
 use crate::cluster::{Cluster, LabelsId, ObjectRef, PodId, SpecId, Sym};
-use crate::scheduler::plugin_id::{PluginId, PluginSet};
+use crate::scheduler::framework::names::{PluginName, PluginSet};
 use compiled::Compiled;
 
 /// What an event means for a pod.
@@ -45,7 +45,7 @@ pub enum Verdict {
 }
 
 /// One registration: a plugin wants to hear of these changes of this resource.
-type Registration = (PluginId, EventResource, Actions);
+type Registration = (PluginName, EventResource, Actions);
 
 const ADD: Actions = Actions::ADD;
 const DELETE: Actions = Actions::DELETE;
@@ -53,58 +53,58 @@ const ADD_OR_UPDATE: Actions = Actions::ADD.or(Actions::UPDATE_OTHER);
 
 /// What the plugins register for. A registration for pods stands here for assigned pods and for the waiting pod itself.
 const REGISTRATIONS: &[Registration] = &[
-    (PluginId::SCHEDULING_GATES, EventResource::UnscheduledPod, Actions::UPDATE_POD_GATES_ELIMINATED),
-    (PluginId::NODE_UNSCHEDULABLE, EventResource::Node, ADD.or(Actions::UPDATE_NODE_TAINT)),
-    (PluginId::NODE_UNSCHEDULABLE, EventResource::UnscheduledPod, Actions::UPDATE_POD_TOLERATION),
-    (PluginId::NODE_NAME, EventResource::Node, ADD),
-    (PluginId::TAINT_TOLERATION, EventResource::Node, ADD.or(Actions::UPDATE_NODE_TAINT)),
-    (PluginId::TAINT_TOLERATION, EventResource::UnscheduledPod, Actions::UPDATE_POD_TOLERATION),
-    (PluginId::NODE_AFFINITY, EventResource::Node, ADD.or(Actions::UPDATE_NODE_LABEL)),
-    (PluginId::NODE_PORTS, EventResource::AssignedPod, DELETE),
-    (PluginId::NODE_PORTS, EventResource::Node, ADD),
-    (PluginId::NODE_RESOURCES_FIT, EventResource::AssignedPod, DELETE.or(Actions::UPDATE_POD_SCALE_DOWN)),
-    (PluginId::NODE_RESOURCES_FIT, EventResource::UnscheduledPod, Actions::UPDATE_POD_SCALE_DOWN),
-    (PluginId::NODE_RESOURCES_FIT, EventResource::Node, ADD.or(Actions::UPDATE_NODE_ALLOCATABLE)),
-    (PluginId::POD_TOPOLOGY_SPREAD, EventResource::AssignedPod, ADD.or(DELETE).or(Actions::UPDATE_POD_LABEL)),
-    (PluginId::POD_TOPOLOGY_SPREAD, EventResource::UnscheduledPod, Actions::UPDATE_POD_LABEL),
+    (PluginName::SchedulingGates, EventResource::UnscheduledPod, Actions::UPDATE_POD_GATES_ELIMINATED),
+    (PluginName::NodeUnschedulable, EventResource::Node, ADD.or(Actions::UPDATE_NODE_TAINT)),
+    (PluginName::NodeUnschedulable, EventResource::UnscheduledPod, Actions::UPDATE_POD_TOLERATION),
+    (PluginName::NodeName, EventResource::Node, ADD),
+    (PluginName::TaintToleration, EventResource::Node, ADD.or(Actions::UPDATE_NODE_TAINT)),
+    (PluginName::TaintToleration, EventResource::UnscheduledPod, Actions::UPDATE_POD_TOLERATION),
+    (PluginName::NodeAffinity, EventResource::Node, ADD.or(Actions::UPDATE_NODE_LABEL)),
+    (PluginName::NodePorts, EventResource::AssignedPod, DELETE),
+    (PluginName::NodePorts, EventResource::Node, ADD),
+    (PluginName::NodeResourcesFit, EventResource::AssignedPod, DELETE.or(Actions::UPDATE_POD_SCALE_DOWN)),
+    (PluginName::NodeResourcesFit, EventResource::UnscheduledPod, Actions::UPDATE_POD_SCALE_DOWN),
+    (PluginName::NodeResourcesFit, EventResource::Node, ADD.or(Actions::UPDATE_NODE_ALLOCATABLE)),
+    (PluginName::PodTopologySpread, EventResource::AssignedPod, ADD.or(DELETE).or(Actions::UPDATE_POD_LABEL)),
+    (PluginName::PodTopologySpread, EventResource::UnscheduledPod, Actions::UPDATE_POD_LABEL),
     (
-        PluginId::POD_TOPOLOGY_SPREAD,
+        PluginName::PodTopologySpread,
         EventResource::Node,
         ADD.or(DELETE).or(Actions::UPDATE_NODE_LABEL).or(Actions::UPDATE_NODE_TAINT),
     ),
-    (PluginId::INTER_POD_AFFINITY, EventResource::AssignedPod, ADD.or(DELETE).or(Actions::UPDATE_POD_LABEL)),
-    (PluginId::INTER_POD_AFFINITY, EventResource::UnscheduledPod, Actions::UPDATE_POD_LABEL),
-    (PluginId::INTER_POD_AFFINITY, EventResource::Node, ADD.or(Actions::UPDATE_NODE_LABEL)),
-    (PluginId::DEFAULT_PREEMPTION, EventResource::AssignedPod, DELETE),
-    (PluginId::VOLUME_RESTRICTIONS, EventResource::AssignedPod, DELETE),
-    (PluginId::VOLUME_RESTRICTIONS, EventResource::Node, ADD),
-    (PluginId::VOLUME_RESTRICTIONS, EventResource::PersistentVolumeClaim, ADD_OR_UPDATE),
-    (PluginId::NODE_VOLUME_LIMITS, EventResource::AssignedPod, DELETE),
-    (PluginId::NODE_VOLUME_LIMITS, EventResource::CsiNode, ADD_OR_UPDATE),
-    (PluginId::NODE_VOLUME_LIMITS, EventResource::PersistentVolumeClaim, ADD_OR_UPDATE),
-    (PluginId::NODE_VOLUME_LIMITS, EventResource::VolumeAttachment, DELETE),
-    (PluginId::VOLUME_BINDING, EventResource::StorageClass, ADD_OR_UPDATE),
-    (PluginId::VOLUME_BINDING, EventResource::PersistentVolumeClaim, ADD_OR_UPDATE),
-    (PluginId::VOLUME_BINDING, EventResource::PersistentVolume, ADD_OR_UPDATE),
-    (PluginId::VOLUME_BINDING, EventResource::Node, ADD.or(Actions::UPDATE_NODE_LABEL)),
-    (PluginId::VOLUME_BINDING, EventResource::CsiNode, ADD_OR_UPDATE),
-    (PluginId::VOLUME_BINDING, EventResource::CsiDriver, Actions::UPDATE_OTHER),
-    (PluginId::VOLUME_BINDING, EventResource::CsiStorageCapacity, ADD_OR_UPDATE),
-    (PluginId::VOLUME_ZONE, EventResource::StorageClass, ADD),
-    (PluginId::VOLUME_ZONE, EventResource::Node, ADD.or(Actions::UPDATE_NODE_LABEL)),
-    (PluginId::VOLUME_ZONE, EventResource::PersistentVolumeClaim, ADD_OR_UPDATE),
-    (PluginId::VOLUME_ZONE, EventResource::PersistentVolume, ADD_OR_UPDATE),
-    (PluginId::DYNAMIC_RESOURCES, EventResource::ResourceClaim, ADD_OR_UPDATE.or(DELETE)),
-    (PluginId::DYNAMIC_RESOURCES, EventResource::UnscheduledPod, Actions::UPDATE_POD_CLAIM),
-    (PluginId::DYNAMIC_RESOURCES, EventResource::ResourceSlice, ADD_OR_UPDATE),
-    (PluginId::DYNAMIC_RESOURCES, EventResource::DeviceClass, ADD_OR_UPDATE),
-    (PluginId::NODE_DECLARED_FEATURES, EventResource::Node, ADD.or(Actions::UPDATE_OTHER)),
+    (PluginName::InterPodAffinity, EventResource::AssignedPod, ADD.or(DELETE).or(Actions::UPDATE_POD_LABEL)),
+    (PluginName::InterPodAffinity, EventResource::UnscheduledPod, Actions::UPDATE_POD_LABEL),
+    (PluginName::InterPodAffinity, EventResource::Node, ADD.or(Actions::UPDATE_NODE_LABEL)),
+    (PluginName::DefaultPreemption, EventResource::AssignedPod, DELETE),
+    (PluginName::VolumeRestrictions, EventResource::AssignedPod, DELETE),
+    (PluginName::VolumeRestrictions, EventResource::Node, ADD),
+    (PluginName::VolumeRestrictions, EventResource::PersistentVolumeClaim, ADD_OR_UPDATE),
+    (PluginName::NodeVolumeLimits, EventResource::AssignedPod, DELETE),
+    (PluginName::NodeVolumeLimits, EventResource::CsiNode, ADD_OR_UPDATE),
+    (PluginName::NodeVolumeLimits, EventResource::PersistentVolumeClaim, ADD_OR_UPDATE),
+    (PluginName::NodeVolumeLimits, EventResource::VolumeAttachment, DELETE),
+    (PluginName::VolumeBinding, EventResource::StorageClass, ADD_OR_UPDATE),
+    (PluginName::VolumeBinding, EventResource::PersistentVolumeClaim, ADD_OR_UPDATE),
+    (PluginName::VolumeBinding, EventResource::PersistentVolume, ADD_OR_UPDATE),
+    (PluginName::VolumeBinding, EventResource::Node, ADD.or(Actions::UPDATE_NODE_LABEL)),
+    (PluginName::VolumeBinding, EventResource::CsiNode, ADD_OR_UPDATE),
+    (PluginName::VolumeBinding, EventResource::CsiDriver, Actions::UPDATE_OTHER),
+    (PluginName::VolumeBinding, EventResource::CsiStorageCapacity, ADD_OR_UPDATE),
+    (PluginName::VolumeZone, EventResource::StorageClass, ADD),
+    (PluginName::VolumeZone, EventResource::Node, ADD.or(Actions::UPDATE_NODE_LABEL)),
+    (PluginName::VolumeZone, EventResource::PersistentVolumeClaim, ADD_OR_UPDATE),
+    (PluginName::VolumeZone, EventResource::PersistentVolume, ADD_OR_UPDATE),
+    (PluginName::DynamicResources, EventResource::ResourceClaim, ADD_OR_UPDATE.or(DELETE)),
+    (PluginName::DynamicResources, EventResource::UnscheduledPod, Actions::UPDATE_POD_CLAIM),
+    (PluginName::DynamicResources, EventResource::ResourceSlice, ADD_OR_UPDATE),
+    (PluginName::DynamicResources, EventResource::DeviceClass, ADD_OR_UPDATE),
+    (PluginName::NodeDeclaredFeatures, EventResource::Node, ADD.or(Actions::UPDATE_OTHER)),
 ];
 
 /// The plugins that registered for a change.
 pub fn interested(resource: EventResource, action: Actions) -> PluginSet {
     let registered = REGISTRATIONS.iter().filter(|(_, of, actions)| *of == resource && actions.meets(action));
-    registered.map(|&(plugin, ..)| plugin).chain([PluginId::OTHER]).collect()
+    registered.map(|&(plugin, ..)| plugin).collect()
 }
 
 /// Answers hints, with what it has compiled of pod specs.
@@ -150,10 +150,7 @@ impl HintCache {
 
 impl Asked<'_> {
     /// The hint of one plugin.
-    fn may_help(&self, plugin: PluginId, event: &ClusterEvent) -> bool {
-        if plugin == PluginId::OTHER {
-            return true;
-        }
+    fn may_help(&self, plugin: PluginName, event: &ClusterEvent) -> bool {
         match (event.resource, event.object) {
             (EventResource::Node, Some(ObjectRef::Node(node))) => self.node_helps(plugin, event, node),
             (EventResource::AssignedPod, Some(ObjectRef::Pod(other))) => self.assigned_pod_helps(plugin, event, other),

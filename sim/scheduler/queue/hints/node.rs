@@ -3,21 +3,17 @@
 use super::Asked;
 use crate::api::toleration::{Taint, TaintEffect};
 use crate::cluster::{LabelsId, NodeId, NodeTaint, ResourceId};
-use crate::scheduler::plugin_id::PluginId;
+use crate::scheduler::framework::names::PluginName;
 use crate::scheduler::queue::cluster_event::{Actions, ClusterEvent, Old, SeenNode};
 
 /// The taint of cordoned nodes (`node.kubernetes.io/unschedulable`).
 pub(super) fn cordon_taint() -> Taint {
-    Taint {
-        key: "node.kubernetes.io/unschedulable".to_owned(),
-        value: String::new(),
-        effect: TaintEffect::NoSchedule,
-    }
+    Taint { key: "node.kubernetes.io/unschedulable".to_owned(), value: String::new(), effect: TaintEffect::NoSchedule }
 }
 
 impl Asked<'_> {
     /// The hint of `plugin` about a change of `node`.
-    pub(super) fn node_helps(&self, plugin: PluginId, event: &ClusterEvent, node: NodeId) -> bool {
+    pub(super) fn node_helps(&self, plugin: PluginName, event: &ClusterEvent, node: NodeId) -> bool {
         let old = match &event.old {
             Some(Old::Node(old)) => Some(&**old),
             _ => None,
@@ -28,26 +24,27 @@ impl Asked<'_> {
             return false;
         }
         match plugin {
-            PluginId::NODE_UNSCHEDULABLE => !row.unschedulable,
-            PluginId::TAINT_TOLERATION => {
+            PluginName::NodeUnschedulable => !row.unschedulable,
+            PluginName::TaintToleration => {
                 self.tolerates(&row.taints) && old.is_none_or(|old| !self.tolerates(&old.taints))
             }
-            PluginId::NODE_AFFINITY => {
+            PluginName::NodeAffinity => {
                 let matches = |labels| self.matches_node_affinity(node, labels);
                 matches(row.meta.labels) && old.is_none_or(|old| !matches(old.labels))
             }
-            PluginId::NODE_RESOURCES_FIT => self.node_has_room(node, old),
-            PluginId::POD_TOPOLOGY_SPREAD => self.node_changes_spread(node, old, event),
-            PluginId::INTER_POD_AFFINITY => self.node_changes_affinity(node, old),
+            PluginName::NodeResourcesFit => self.node_has_room(node, old),
+            PluginName::PodTopologySpread => self.node_changes_spread(node, old, event),
+            PluginName::InterPodAffinity => self.node_changes_affinity(node, old),
             _ => true,
         }
     }
 
     /// TaintToleration and its pod: whether all taints that forbid scheduling are tolerated.
     fn tolerates(&self, taints: &[NodeTaint]) -> bool {
-        taints.iter().filter(|taint| taint.taint.effect != TaintEffect::PreferNoSchedule).all(|taint| {
-            self.compiled.tolerations.iter().any(|toleration| toleration.tolerates(&taint.taint))
-        })
+        taints
+            .iter()
+            .filter(|taint| taint.taint.effect != TaintEffect::PreferNoSchedule)
+            .all(|taint| self.compiled.tolerations.iter().any(|toleration| toleration.tolerates(&taint.taint)))
     }
 
     fn matches_node_affinity(&self, node: NodeId, labels: LabelsId) -> bool {
@@ -86,9 +83,9 @@ impl Asked<'_> {
         };
         let (is, was) = (now.is_some_and(has_all), before.is_some_and(has_all));
         let moved = || match (now, before) {
-            (Some(now), Some(before)) => constraints.iter().any(|constraint| {
-                value(now, &constraint.topology_key) != value(before, &constraint.topology_key)
-            }),
+            (Some(now), Some(before)) => constraints
+                .iter()
+                .any(|constraint| value(now, &constraint.topology_key) != value(before, &constraint.topology_key)),
             _ => false,
         };
         let retainted = || {

@@ -4,23 +4,23 @@ use super::Asked;
 use super::compiled::{Compiled, Term, host_ports, ports_conflict};
 use super::node::cordon_taint;
 use crate::cluster::{LabelsId, PodId, Sym};
-use crate::scheduler::plugin_id::PluginId;
+use crate::scheduler::framework::names::PluginName;
 use crate::scheduler::queue::cluster_event::{Actions, ClusterEvent, Old};
 
 impl Asked<'_> {
     /// The hint of `plugin` about a change of an assigned pod.
-    pub(super) fn assigned_pod_helps(&self, plugin: PluginId, event: &ClusterEvent, other: PodId) -> bool {
+    pub(super) fn assigned_pod_helps(&self, plugin: PluginName, event: &ClusterEvent, other: PodId) -> bool {
         let gone = event.action == Actions::DELETE;
         match plugin {
-            PluginId::NODE_RESOURCES_FIT => gone || self.scaled_down(event, other),
-            PluginId::NODE_PORTS => {
+            PluginName::NodeResourcesFit => gone || self.scaled_down(event, other),
+            PluginName::NodePorts => {
                 let freed = host_ports(&self.cluster.spec_of(other).typed);
                 freed.iter().any(|port| self.compiled.host_ports.iter().any(|own| ports_conflict(own, port)))
             }
-            PluginId::POD_TOPOLOGY_SPREAD => self.changes_spread(event, other),
-            PluginId::INTER_POD_AFFINITY => self.changes_affinity(event, other),
-            PluginId::VOLUME_RESTRICTIONS => self.frees_exclusive_volume(other),
-            PluginId::NODE_VOLUME_LIMITS => {
+            PluginName::PodTopologySpread => self.changes_spread(event, other),
+            PluginName::InterPodAffinity => self.changes_affinity(event, other),
+            PluginName::VolumeRestrictions => self.frees_exclusive_volume(other),
+            PluginName::NodeVolumeLimits => {
                 let volumes = self.cluster.spec_of(other).typed.volumes.iter().flatten();
                 volumes.into_iter().any(|volume| volume.persistent_volume_claim.is_some() || volume.ephemeral.is_some())
             }
@@ -29,13 +29,13 @@ impl Asked<'_> {
     }
 
     /// The hint of `plugin` about an update of the waiting pod itself.
-    pub(super) fn own_update_helps(&self, plugin: PluginId, event: &ClusterEvent) -> bool {
+    pub(super) fn own_update_helps(&self, plugin: PluginName, event: &ClusterEvent) -> bool {
         match plugin {
-            PluginId::SCHEDULING_GATES => !self.cluster.spec_of(self.pod).gated,
-            PluginId::NODE_UNSCHEDULABLE => {
+            PluginName::SchedulingGates => !self.cluster.spec_of(self.pod).gated,
+            PluginName::NodeUnschedulable => {
                 self.compiled.tolerations.iter().any(|toleration| toleration.tolerates(&cordon_taint()))
             }
-            PluginId::POD_TOPOLOGY_SPREAD => match &event.old {
+            PluginName::PodTopologySpread => match &event.old {
                 Some(Old::PodLabels(old)) => {
                     let now = self.cluster.pod(self.pod).meta.labels;
                     self.compiled.spread.is_empty() || self.is_spread_with(*old) != self.is_spread_with(now)
@@ -98,7 +98,8 @@ impl Asked<'_> {
         let namespace_name = self.cluster.interner.text(namespace);
         let in_namespace = |term: &Term| {
             let selected = term.namespace_selector.as_ref().is_some_and(|selector| {
-                let labels = self.cluster.find("Namespace", "", namespace_name).map(|id| self.cluster.object(id).meta.labels);
+                let labels =
+                    self.cluster.find("Namespace", "", namespace_name).map(|id| self.cluster.object(id).meta.labels);
                 selector.matches(|key| self.cluster.label(labels?, key))
             });
             let own_only = term.namespaces.is_empty() && term.namespace_selector.is_none();
@@ -114,9 +115,9 @@ impl Asked<'_> {
         }
         let (theirs, own) = (&self.cluster.pod(other).meta, &self.cluster.pod(self.pod).meta);
         let terms = Compiled::new(spec, |_| None).anti_affinity;
-        terms.iter().any(|term| {
-            self.matches_all(std::slice::from_ref(term), own.labels, own.namespace, theirs.namespace)
-        })
+        terms
+            .iter()
+            .any(|term| self.matches_all(std::slice::from_ref(term), own.labels, own.namespace, theirs.namespace))
     }
 
     /// VolumeRestrictions: the pod that went had a claim of the waiting pod, or either uses disks with one writer.

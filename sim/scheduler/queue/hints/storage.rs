@@ -8,18 +8,18 @@
 
 use super::Asked;
 use crate::cluster::ObjId;
-use crate::scheduler::plugin_id::PluginId;
+use crate::scheduler::framework::names::PluginName;
 use crate::scheduler::queue::cluster_event::{ClusterEvent, EventResource};
 
 impl Asked<'_> {
     /// The hint of a plugin about a change of an object that is neither pod nor node.
-    pub(super) fn object_helps(&self, plugin: PluginId, event: &ClusterEvent, object: ObjId) -> bool {
+    pub(super) fn object_helps(&self, plugin: PluginName, event: &ClusterEvent, object: ObjId) -> bool {
         let meta = &self.cluster.object(object).meta;
         match event.resource {
             EventResource::PersistentVolumeClaim => {
                 meta.namespace == self.namespace && self.compiled.uses_claim(self.cluster.interner.text(meta.name))
             }
-            EventResource::ResourceClaim => plugin == PluginId::DYNAMIC_RESOURCES && meta.namespace == self.namespace,
+            EventResource::ResourceClaim => plugin == PluginName::DynamicResources && meta.namespace == self.namespace,
             _ => true,
         }
     }
