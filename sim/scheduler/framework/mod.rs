@@ -45,6 +45,7 @@ pub struct Framework {
     pre_filter: Vec<Arc<dyn Plugin>>,
     filter: Vec<Arc<dyn Plugin>>,
     post_filter: Vec<PluginName>,
+    pre_score: Vec<Arc<dyn Plugin>>,
     score: Vec<(Arc<dyn Plugin>, i64)>,
     tables: Tables,
     state: CycleState,
@@ -80,10 +81,11 @@ impl Framework {
         let pre_enqueue = unweighted(at(ExtensionPoint::PreEnqueue)?);
         let pre_filter = unweighted(at(ExtensionPoint::PreFilter)?);
         let filter = unweighted(at(ExtensionPoint::Filter)?);
+        let pre_score = unweighted(at(ExtensionPoint::PreScore)?);
         let score = at(ExtensionPoint::Score)?;
         let post_filter = profile.plugins(ExtensionPoint::PostFilter).into_iter().map(|(name, _)| name).collect();
         let (tables, state) = (Tables::of(cluster), CycleState::default());
-        Ok(Framework { profile, pre_enqueue, pre_filter, filter, post_filter, score, tables, state })
+        Ok(Framework { profile, pre_enqueue, pre_filter, filter, post_filter, pre_score, score, tables, state })
     }
 
     /// The profile.

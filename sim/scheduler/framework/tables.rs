@@ -33,7 +33,7 @@ pub struct Tables {
     nominated: BTreeMap<NodeId, BTreeSet<PodId>>,
     nomination_of: FxHashMap<PodId, NodeId>,
     node_images: Vec<Vec<Sym>>,
-    image_nodes: FxHashMap<Sym, i64>,
+    images: FxHashMap<Sym, ImageState>,
     /// Claims, volumes, classes, limits.
     pub storage: Storage,
     /// Services and controllers, whose selectors are spread by default.
@@ -43,6 +43,15 @@ pub struct Tables {
     pub touched: Vec<NodeId>,
     /// Rises when what is common to all nodes changes: nodes come, go, or change in other ways than by their pods.
     pub node_generation: u64,
+}
+
+/// An image as the scheduler's cache knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageState {
+    /// The size that the first node reported which had it.
+    pub size_bytes: i64,
+    /// Number of nodes that have it.
+    pub n_nodes: i64,
 }
 
 impl Tables {
@@ -142,9 +151,9 @@ impl Tables {
         !self.nominated.is_empty()
     }
 
-    /// How many nodes have an image.
-    pub fn nodes_with_image(&self, image: Sym) -> i64 {
-        self.image_nodes.get(&image).copied().unwrap_or(0)
+    /// An image that some node has.
+    pub fn image(&self, image: Sym) -> Option<ImageState> {
+        self.images.get(&image).copied()
     }
 
     fn mark_object(&mut self, cluster: &Cluster, id: ObjId) {
@@ -220,18 +229,23 @@ impl Tables {
     fn refresh_images(&mut self, cluster: &Cluster, node: NodeId) {
         self.touched.push(node);
         let row = cluster.node(node);
-        let mut names: Vec<Sym> = match row.meta.removed {
-            true => Vec::new(),
-            false => row.images.iter().flat_map(|image| image.names.iter().copied()).collect(),
-        };
-        names.sort_unstable();
-        names.dedup();
-        let before = std::mem::replace(&mut self.node_images[node.index()], names);
-        for &name in &before {
-            *self.image_nodes.entry(name).or_default() -= 1;
+        let images = if row.meta.removed { &[][..] } else { &row.images[..] };
+        let before = std::mem::take(&mut self.node_images[node.index()]);
+        for name in before {
+            if let Some(state) = self.images.get_mut(&name) {
+                state.n_nodes -= 1;
+                if state.n_nodes == 0 {
+                    self.images.remove(&name);
+                }
+            }
         }
-        for &name in &self.node_images[node.index()] {
-            *self.image_nodes.entry(name).or_default() += 1;
+        let mut names: Vec<Sym> = Vec::new();
+        for image in images {
+            for &name in image.names.iter().filter(|name| !names.contains(name)).collect::<Vec<_>>() {
+                self.images.entry(name).or_insert(ImageState { size_bytes: image.size_bytes, n_nodes: 0 }).n_nodes += 1;
+                names.push(name);
+            }
         }
+        self.node_images[node.index()] = names;
     }
 }
