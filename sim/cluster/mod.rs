@@ -4,6 +4,7 @@
 //! All writes are verbs on [`Cluster`]; each keeps derived columns and indexes right and appends [`Change`]s, which every component
 //! sees after the event in which they were made. Components meet here and nowhere else.
 
+pub mod admission;
 mod agenda;
 mod change;
 mod check;
@@ -12,6 +13,7 @@ mod component;
 mod condition;
 mod control_plane;
 mod event;
+mod eviction;
 pub mod export;
 mod ids;
 mod ingest;
@@ -19,6 +21,7 @@ mod intern;
 mod meta;
 mod node;
 pub mod objects;
+mod observer;
 mod pod;
 mod pod_resources;
 mod pod_spec;
@@ -37,13 +40,15 @@ pub use event::{
     ControllerEvent, ControllerKind, Event, FaultEvent, KubeletEvent, NO_CAUSE, NetworkEvent, NodeStep, PodStep,
     Queued, SchedulerEvent, WorkloadEvent,
 };
+pub use eviction::{BudgetState, Eviction, EvictionRefused, ask_budget, ignores_budget};
 pub use ids::{EventId, LabelsId, NodeId, ObjId, ObjectRef, PodId, ResourceId, SpecId, Sym};
 pub use intern::{Interned, Interner};
 pub use meta::{Deletion, Meta, NAME_ALPHABET, Owner, name_suffix, uid_text};
-pub use node::{Node, NodeImage, NodeTaint};
+pub use node::{KubeletHealth, LEASE_RENEW_INTERVAL, Node, NodeImage, NodeTaint};
+pub use observer::Observer;
 pub use pod::{ContainerState, ContainerStatus, Pod, PodPhase, Terminated};
 pub use pod_spec::{PodSpec, RestartPolicy, Template};
 pub use recorder::{EVENT_TTL, EventMessage, EventRecord, EventRecorder, EventType};
 pub use store::Cluster;
-pub use verbs::{NewMeta, NewNode, NewObject, NewPod, Propagation};
+pub use verbs::{NewMeta, NewNode, NewObject, NewPod, PodReport, Propagation};
 pub use words::Words;

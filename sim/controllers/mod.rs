@@ -1,5 +1,187 @@
-//! One file per controller of kube-controller-manager.
+//! The controllers of kube-controller-manager, one file each, and the component that hosts them.
 
+mod anchored_tick;
+mod controller;
 pub mod daemon_placement;
 pub mod deletion_rank;
+pub mod deployment;
+mod owned_pods;
+pub mod disruption;
+pub mod garbage_collector;
+pub mod namespace;
+pub mod node_lifecycle;
+pub mod pod_control;
+pub mod replica_set;
+pub mod pod_gc;
 pub mod rollout_math;
+#[cfg(test)]
+mod testing;
+pub mod service_account;
+pub mod taint_eviction;
+mod token_bucket;
+mod work_queue;
+
+pub use controller::{Action, Context, Controller, Keys};
+pub use token_bucket::TokenBucket;
+pub use work_queue::{WorkQueue, backoff};
+
+use deployment::DeploymentController;
+use pod_control::PodControl;
+use replica_set::ReplicaSetController;
+
+use crate::cluster::{
+    Agenda, Change, Cluster, Component, ControlPlane, ControllerEvent, ControllerKind, Event, NodeId, ObjectRef,
+};
+
+/// All controllers, each with a work queue and a client of its own, as in kube-controller-manager.
+///
+/// The number of workers of a controller does not matter in virtual time: a reconcile takes as long as its writes, a key is never
+/// worked on twice at once, and all of a controller's writes share its client limit (`--kube-api-qps`).
+pub struct Controllers {
+    /// In the order in which they observe.
+    slots: Vec<Slot>,
+    /// Position in `slots` by controller kind.
+    by_kind: [Option<usize>; N_KINDS],
+    pods: PodControl,
+}
+
+const N_KINDS: usize = ControllerKind::AttachDetach as usize + 1;
+
+struct Slot {
+    controller: Box<dyn Controller>,
+    queue: WorkQueue,
+    client: TokenBucket,
+}
+
+/// Every controller there is, in the order in which they observe.
+fn all() -> Vec<Box<dyn Controller>> {
+    vec![
+        Box::new(DeploymentController::default()),
+        Box::new(ReplicaSetController::replica_sets()),
+        Box::new(ReplicaSetController::replication_controllers()),
+        Box::new(garbage_collector::GarbageCollector::default()),
+        Box::new(namespace::NamespaceController),
+        Box::new(service_account::ServiceAccountController),
+        Box::new(disruption::DisruptionController),
+        Box::new(node_lifecycle::NodeLifecycleController::default()),
+        Box::new(taint_eviction::TaintEvictionController::default()),
+        Box::new(pod_gc::PodGcController::default()),
+    ]
+}
+
+impl Controllers {
+    /// All controllers.
+    pub fn new(control_plane: &ControlPlane) -> Controllers {
+        Controllers::with(all(), control_plane)
+    }
+
+    /// Only these controllers.
+    pub fn with(controllers: Vec<Box<dyn Controller>>, control_plane: &ControlPlane) -> Controllers {
+        let mut by_kind = [None; N_KINDS];
+        for (idx, controller) in controllers.iter().enumerate() {
+            by_kind[controller.kind() as usize] = Some(idx);
+        }
+        let slots = controllers.into_iter().map(|controller| Slot {
+            controller,
+            queue: WorkQueue::default(),
+            client: TokenBucket::new(control_plane.controller_qps, control_plane.controller_burst),
+        });
+        Controllers { slots: slots.collect(), by_kind, pods: PodControl::default() }
+    }
+
+    fn work(&mut self, event: ControllerEvent, cluster: &mut Cluster, agenda: &mut Agenda) {
+        let Some(idx) = self.by_kind[event.controller as usize] else { return };
+        let (slot, now, key) = (&mut self.slots[idx], agenda.now(), event.key);
+        let Some(prepaid) = slot.queue.take(key, now) else {
+            let again = slot.queue.look_again(key, now);
+            return controller::schedule(agenda, event.controller, key, again);
+        };
+        if !prepaid && !slot.client.has_token(now) {
+            let at = slot.queue.postpone(key, now + slot.client.reserve(now));
+            return controller::schedule(agenda, event.controller, key, at);
+        }
+        let mut cx = Context {
+            pods: &mut self.pods,
+            kind: event.controller,
+            queue: &mut slot.queue,
+            client: &mut slot.client,
+            agenda,
+            prepaid,
+            throttled: false,
+            n_writes: 0,
+        };
+        let action = slot.controller.reconcile(key, cluster, &mut cx);
+        let (unused, throttled, n_writes) = (cx.prepaid, cx.throttled, cx.n_writes);
+        if unused {
+            slot.client.give_back();
+        }
+        if n_writes > 0 {
+            slot.queue.busy(key, now + agenda.control_plane.write_latency * n_writes);
+        }
+        let at = match action {
+            Action::Done => {
+                slot.queue.forget(key);
+                None
+            }
+            Action::RequeueAfter(delay) => {
+                slot.queue.forget(key);
+                slot.queue.add_after(key, now + delay)
+            }
+            Action::Failed(_) if slot.controller.max_retries().is_some_and(|max| slot.queue.n_failures(key) >= max) => {
+                slot.queue.forget(key);
+                None
+            }
+            Action::Failed(_) => slot.queue.failed(key, now),
+        };
+        controller::schedule(agenda, event.controller, key, at);
+        if throttled {
+            let at = slot.queue.postpone(key, now + slot.client.reserve(now));
+            controller::schedule(agenda, event.controller, key, at);
+        }
+    }
+
+    fn tick(&mut self, event: ControllerEvent, cluster: &mut Cluster, agenda: &mut Agenda) {
+        let Some(idx) = self.by_kind[event.controller as usize] else { return };
+        let slot = &mut self.slots[idx];
+        if let Some(period) = slot.controller.tick_period(&agenda.control_plane) {
+            agenda.after(period, Event::Controller(event));
+        }
+        let mut cx = Context {
+            pods: &mut self.pods,
+            kind: event.controller,
+            queue: &mut slot.queue,
+            client: &mut slot.client,
+            agenda,
+            prepaid: false,
+            throttled: false,
+            n_writes: 0,
+        };
+        slot.controller.tick(cluster, &mut cx);
+    }
+}
+
+impl Component for Controllers {
+    type Event = ControllerEvent;
+
+    fn start(&mut self, _: &mut Cluster, agenda: &mut Agenda) {
+        for slot in &self.slots {
+            if let Some(first) = slot.controller.first_tick(&agenda.control_plane) {
+                let key = ObjectRef::Node(NodeId(0));
+                let event = ControllerEvent { controller: slot.controller.kind(), tick: true, key };
+                agenda.after(first, Event::Controller(event));
+            }
+        }
+    }
+
+    fn observe(&mut self, change: Change, cluster: &Cluster, agenda: &mut Agenda) {
+        self.pods.observe(change, cluster);
+        for slot in &mut self.slots {
+            let mut keys = Keys { kind: slot.controller.kind(), queue: &mut slot.queue, agenda };
+            slot.controller.observe(change, cluster, &mut keys);
+        }
+    }
+
+    fn handle(&mut self, event: ControllerEvent, cluster: &mut Cluster, agenda: &mut Agenda) {
+        if event.tick { self.tick(event, cluster, agenda) } else { self.work(event, cluster, agenda) }
+    }
+}
