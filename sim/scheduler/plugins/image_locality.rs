@@ -19,6 +19,10 @@ impl Plugin for ImageLocality {
         PluginName::ImageLocality
     }
 
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Fixed
+    }
+
     fn reads(&self) -> Reads {
         Reads::WholeCluster
     }
