@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::difference::Difference;
 use super::scheduler_preemption::check_preemption;
-use crate::cluster::{Cluster, NodeId, PodId};
+use crate::cluster::{Cluster, NodeId, ObjectRef, PodId, Propagation};
 use crate::scheduler::framework::names::{PluginName, PluginSet};
 use crate::scheduler::framework::plugin::Cx;
 use crate::scheduler::framework::profile::Profile;
@@ -68,7 +68,7 @@ impl Bench {
             for object in case[field].as_array().into_iter().flatten() {
                 let made = create(&mut cluster, kind, object)?;
                 nodes.extend(match made {
-                    crate::cluster::ObjectRef::Node(node) => Some(node),
+                    ObjectRef::Node(node) => Some(node),
                     _ => None,
                 });
             }
@@ -79,7 +79,7 @@ impl Bench {
             if let Some(spec) = pod["spec"].as_object_mut() {
                 spec.remove("nodeName");
             }
-            if let crate::cluster::ObjectRef::Pod(id) = create(&mut cluster, "Pod", &pod)? {
+            if let ObjectRef::Pod(id) = create(&mut cluster, "Pod", &pod)? {
                 pods.push(id);
             }
         }
@@ -121,10 +121,19 @@ impl Bench {
     }
 }
 
-fn create(cluster: &mut Cluster, kind: &str, object: &Value) -> Result<crate::cluster::ObjectRef, String> {
+fn create(cluster: &mut Cluster, kind: &str, object: &Value) -> Result<ObjectRef, String> {
     let mut object = object.clone();
     object["kind"] = kind.into();
-    cluster.create_from(&object)
+    let made = cluster.create_from(&object)?;
+    if let ObjectRef::Object(_) = made
+        && !object["metadata"]["deletionTimestamp"].is_null()
+    {
+        // Something must hold it, or it would not be there any more.
+        let finalizer = cluster.interner.sym("wavetank/held");
+        cluster.add_finalizer(made, finalizer);
+        cluster.delete(made, Propagation::Background);
+    }
+    Ok(made)
 }
 
 /// What is found about one case.

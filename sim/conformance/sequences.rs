@@ -38,7 +38,7 @@ pub(super) fn check_sequence(case: &Value) -> Result<Vec<Difference>, String> {
 fn step(bench: &mut Bench, pod: PodId) -> Value {
     let mut search = SearchState { next_start: 0, tie_break: TieBreak::First };
     let decision = bench.framework.schedule(&bench.cluster, pod, &mut search);
-    let name = bench.cluster.name(pod).to_owned();
+    let name = format!("{}/{}", bench.cluster.namespace(pod), bench.cluster.name(pod));
     let reason = match decision {
         Decision::Unschedulable(diagnosis) => fit_error(&diagnosis, &bench.cluster, ""),
         Decision::Error(error) => error,
@@ -76,17 +76,16 @@ fn best_in_order(bench: &Bench, pod: PodId) -> (NodeId, usize, i64, usize) {
 }
 
 fn search_step(bench: &mut Bench, pod: PodId, search: &mut SearchState) -> Value {
-    let name = bench.cluster.name(pod).to_owned();
     match bench.framework.schedule(&bench.cluster, pod, search) {
         Decision::Scheduled { node, evaluated, feasible, .. } => {
-            let got = json!({ "pod": name, "node": bench.name(node), "evaluated": evaluated, "feasible": feasible });
+            let got = json!({ "node": bench.name(node), "evaluated": evaluated, "feasible": feasible });
             assume(bench, pod, node);
             got
         }
         Decision::Unschedulable(diagnosis) => {
-            json!({ "pod": name, "node": "", "evaluated": diagnosis.nodes.len(), "feasible": 0 })
+            json!({ "node": "", "evaluated": diagnosis.nodes.len(), "feasible": 0 })
         }
-        Decision::Error(error) => json!({ "pod": name, "error": error }),
+        Decision::Error(error) => json!({ "error": error }),
     }
 }
 

@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1 as core;
 
 use super::framework::selectors::{SelectorId, Selectors};
+use super::plugins::node_resources::Amounts;
 use crate::api::node_selector::{NodeSelector, RequiredNodeAffinity};
 use crate::api::resources::{PodLevel, PodResourcesOptions, pod_requests, scheduler_units};
 use crate::api::resources::{DEFAULT_MEMORY_REQUEST, DEFAULT_MILLI_CPU_REQUEST};
@@ -48,9 +49,9 @@ pub struct SchedSpec {
     /// Features that the node must declare.
     pub features: Vec<&'static str>,
     /// Requests for NodeResourcesFit's score: without pod-level resources, with the fallbacks.
-    pub fit_score_requests: Vec<(String, i64)>,
+    pub fit_score_requests: Amounts,
     /// Real requests, pod-level resources included.
-    pub requests: Vec<(String, i64)>,
+    pub requests: Amounts,
     /// `preemptionPolicy: Never`.
     pub never_preempts: bool,
 }
@@ -216,8 +217,6 @@ pub fn normalized_image(name: &str) -> String {
     if has_tag { name.to_owned() } else { format!("{name}:latest") }
 }
 
-type Amounts = Vec<(String, i64)>;
-
 /// Real requests, and those that NodeResourcesFit scores.
 fn requests(spec: &core::PodSpec) -> (Amounts, Amounts) {
     let pod = core::Pod { spec: Some(spec.clone()), ..core::Pod::default() };
@@ -228,7 +227,8 @@ fn requests(spec: &core::PodSpec) -> (Amounts, Amounts) {
         .missing_requests
         .insert("memory".to_owned(), Quantity::from_value(DEFAULT_MEMORY_REQUEST, Format::DecimalSI));
     let scored = pod_requests(&pod, &options);
-    (scheduler_units(&real).into_iter().collect(), scheduler_units(&scored).into_iter().collect())
+    let amounts = |list| Amounts::new(scheduler_units(list).into_iter().collect());
+    (amounts(&real), amounts(&scored))
 }
 
 /// The features of component-helpers/nodedeclaredfeatures v1.36 that a new pod can need.

@@ -7,3 +7,4 @@ mod workload_plots;
 
 mod kubectl;
 mod scheduler_conformance;
+mod scheduler_twins;

@@ -132,11 +132,13 @@ impl Framework {
     /// Runs PreScore, Score and NormalizeScore over the feasible nodes.
     pub fn run_score(&self, cx: Cx<'_>, state: &mut CycleState, nodes: &[NodeId]) -> Scores {
         let mut scores = Scores { total: vec![0; nodes.len()], ..Scores::default() };
-        for (plugin, weight) in &self.score {
+        for plugin in &self.pre_score {
             if !plugin.pre_score(cx, state, nodes) {
                 scores.skipped.insert(plugin.name());
-                continue;
             }
+        }
+        let skipped = scores.skipped;
+        for (plugin, weight) in self.score.iter().filter(|(plugin, _)| !skipped.contains(plugin.name())) {
             let mut own = vec![0; nodes.len()];
             plugin.score_block(cx, state, nodes, &mut own);
             scores.raw.push(own.clone());

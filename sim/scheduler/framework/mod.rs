@@ -11,6 +11,7 @@ pub mod plugin;
 pub mod prelude;
 pub mod profile;
 pub mod reason;
+mod rows;
 mod search;
 pub mod selectors;
 pub mod state;
@@ -30,6 +31,7 @@ use self::events::ClusterEvent;
 use self::names::{ExtensionPoint, PluginName};
 use self::plugin::{Cx, Plugin};
 use self::profile::Profile;
+use self::rows::RowCache;
 use self::state::CycleState;
 use self::status::Status;
 use self::tables::Tables;
@@ -45,9 +47,11 @@ pub struct Framework {
     pre_filter: Vec<Arc<dyn Plugin>>,
     filter: Vec<Arc<dyn Plugin>>,
     post_filter: Vec<PluginName>,
+    pre_score: Vec<Arc<dyn Plugin>>,
     score: Vec<(Arc<dyn Plugin>, i64)>,
     tables: Tables,
     state: CycleState,
+    rows: RowCache,
 }
 
 impl Framework {
@@ -80,10 +84,11 @@ impl Framework {
         let pre_enqueue = unweighted(at(ExtensionPoint::PreEnqueue)?);
         let pre_filter = unweighted(at(ExtensionPoint::PreFilter)?);
         let filter = unweighted(at(ExtensionPoint::Filter)?);
+        let pre_score = unweighted(at(ExtensionPoint::PreScore)?);
         let score = at(ExtensionPoint::Score)?;
         let post_filter = profile.plugins(ExtensionPoint::PostFilter).into_iter().map(|(name, _)| name).collect();
-        let (tables, state) = (Tables::of(cluster), CycleState::default());
-        Ok(Framework { profile, pre_enqueue, pre_filter, filter, post_filter, score, tables, state })
+        let (tables, state, rows) = (Tables::of(cluster), CycleState::default(), RowCache::default());
+        Ok(Framework { profile, pre_enqueue, pre_filter, filter, post_filter, pre_score, score, tables, state, rows })
     }
 
     /// The profile.

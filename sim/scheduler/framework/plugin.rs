@@ -20,6 +20,22 @@ pub enum Reads {
     WholeCluster,
 }
 
+/// How the scores of a plugin come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScoreKind {
+    /// Always 0.
+    Zero,
+    /// From the spec and the node's own row (and how many nodes have the spec's images), not normalised.
+    Fixed,
+    /// From the spec and the node's own row, normalised by the highest (`DefaultNormalizeScore`).
+    ByMax {
+        /// Whether the highest becomes 0.
+        reverse: bool,
+    },
+    /// In any other way.
+    Cluster,
+}
+
 /// What every extension point is given.
 #[derive(Clone, Copy, Debug)]
 pub struct Cx<'a> {
@@ -78,6 +94,11 @@ pub trait Plugin: fmt::Debug + Send + Sync {
         Reads::OwnRow
     }
 
+    /// How its scores come about. For all but `Cluster`, PreScore must depend on the spec alone.
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Cluster
+    }
+
     /// The events that may make a pod schedulable that it has rejected.
     fn events_to_register(&self) -> &'static [ClusterEvent] {
         &[]
@@ -109,10 +130,15 @@ pub trait Plugin: fmt::Debug + Send + Sync {
         Ok(())
     }
 
+    /// Filter of one node as it is, without the reasons. Agrees with [`Plugin::filter`].
+    fn fits(&self, cx: Cx<'_>, state: &CycleState, node: NodeId) -> bool {
+        self.filter(cx, state, cx.view(node)).is_ok()
+    }
+
     /// Filter over a block of nodes as they are: clears `fits` where the pod cannot run. Agrees with [`Plugin::filter`].
     fn filter_block(&self, cx: Cx<'_>, state: &CycleState, nodes: &[NodeId], fits: &mut [bool]) {
         for (&node, fits) in nodes.iter().zip(fits) {
-            *fits = *fits && self.filter(cx, state, cx.view(node)).is_ok();
+            *fits = *fits && self.fits(cx, state, node);
         }
     }
 

@@ -2,7 +2,7 @@
 
 pub use super::events::{Action, ClusterEvent, EventResource, on};
 pub use super::names::PluginName;
-pub use super::plugin::{Cx, MAX_NODE_SCORE, Plugin, Reads, normalize_by_max};
+pub use super::plugin::{Cx, MAX_NODE_SCORE, Plugin, Reads, ScoreKind, normalize_by_max};
 pub use super::reason::Reason;
 pub use super::state::CycleState;
 pub use super::status::{Code, PreFilter, Rejection, Verdict};

@@ -10,6 +10,7 @@ use super::Framework;
 use super::evaluate::PreFiltered;
 use super::names::PluginSet;
 use super::plugin::Cx;
+use super::rows::RowCache;
 use super::state::CycleState;
 use super::status::Status;
 use super::view::NodeView;
@@ -94,13 +95,26 @@ impl Framework {
     pub fn schedule(&mut self, cluster: &Cluster, pod: PodId, search: &mut SearchState) -> Decision {
         self.tables.sync(cluster);
         let mut state = std::mem::take(&mut self.state);
+        let mut rows = std::mem::take(&mut self.rows);
         state.clear();
-        let decision = self.cycle(self.cx(cluster, pod), &mut state, search);
-        self.state = state;
+        let decision = self.cycle(self.cx(cluster, pod), &mut state, Some(&mut rows), search);
+        (self.state, self.rows) = (state, rows);
         decision
     }
 
-    fn cycle(&self, cx: Cx<'_>, state: &mut CycleState, search: &mut SearchState) -> Decision {
+    /// As [`Framework::schedule`], node by node without remembering anything: what the fast path is checked against.
+    pub fn schedule_plainly(&mut self, cluster: &Cluster, pod: PodId, search: &mut SearchState) -> Decision {
+        self.tables.sync(cluster);
+        self.cycle(self.cx(cluster, pod), &mut CycleState::default(), None, search)
+    }
+
+    fn cycle(
+        &self,
+        cx: Cx<'_>,
+        state: &mut CycleState,
+        rows: Option<&mut RowCache>,
+        search: &mut SearchState,
+    ) -> Decision {
         let n_nodes = cx.tables.order().len();
         if n_nodes == 0 {
             return Decision::Error("no nodes available to schedule pods".to_owned());
@@ -126,6 +140,14 @@ impl Framework {
             && self.run_filter_with_nominated(cx, state, NodeView::plain(cx.cluster, node)).is_success()
         {
             return Decision::Scheduled { node, evaluated: 1, feasible: 1, total: 0 };
+        }
+        if named.is_none()
+            && let Some(rows) = rows
+            && let Some(quick) = self.quick(cx, state, rows, search.next_start, &mut search.tie_break)
+            && let Some((node, total)) = quick.best
+        {
+            search.next_start = (search.next_start + quick.evaluated) % n_nodes;
+            return Decision::Scheduled { node, evaluated: quick.evaluated, feasible: quick.feasible, total };
         }
         let nodes = named.as_deref().unwrap_or(cx.tables.order());
         let found = self.find_nodes(cx, state, nodes, search.next_start);

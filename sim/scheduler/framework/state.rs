@@ -12,8 +12,6 @@ use crate::scheduler::plugins::volume_zone::ZoneState;
 pub struct CycleState {
     /// Plugins whose Filter has nothing to do.
     pub skip_filter: PluginSet,
-    /// Plugins that leave the pod alone when scoring.
-    pub skip_score: PluginSet,
     /// Of PodTopologySpread.
     pub spread: SpreadFilterState,
     /// Of PodTopologySpread.
@@ -36,7 +34,6 @@ impl CycleState {
     /// Forgets the last cycle. What plugins have counted is only read by those that have not skipped this cycle.
     pub fn clear(&mut self) {
         self.skip_filter = PluginSet::EMPTY;
-        self.skip_score = PluginSet::EMPTY;
         self.saw_dynamic_resources = false;
     }
 }

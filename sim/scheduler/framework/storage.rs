@@ -190,7 +190,8 @@ fn texts(value: &Value) -> Vec<String> {
 }
 
 fn quantity(value: &Value) -> Option<Quantity> {
-    serde_json::from_value(value.clone()).ok()
+    // An absent amount is not an amount of 0.
+    if value.is_null() { None } else { serde_json::from_value(value.clone()).ok() }
 }
 
 fn mode(value: &Value) -> String {

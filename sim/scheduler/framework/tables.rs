@@ -33,16 +33,25 @@ pub struct Tables {
     nominated: BTreeMap<NodeId, BTreeSet<PodId>>,
     nomination_of: FxHashMap<PodId, NodeId>,
     node_images: Vec<Vec<Sym>>,
-    image_nodes: FxHashMap<Sym, i64>,
+    images: FxHashMap<Sym, ImageState>,
     /// Claims, volumes, classes, limits.
     pub storage: Storage,
     /// Services and controllers, whose selectors are spread by default.
     pub owners: Owners,
     stale_objects: BTreeSet<ObjId>,
-    /// The nodes whose row changed, in order of the changes; readers keep their own place in it.
-    pub touched: Vec<NodeId>,
-    /// Rises when what is common to all nodes changes: nodes come, go, or change in other ways than by their pods.
-    pub node_generation: u64,
+    /// By node: rises when its row changes, so that what was judged of it is judged again.
+    row_versions: Vec<u32>,
+    /// Pods whose requests differ from their spec's while a resize is in progress.
+    resized: BTreeSet<PodId>,
+}
+
+/// An image as the scheduler's cache knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageState {
+    /// The size that the first node reported which had it.
+    pub size_bytes: i64,
+    /// Number of nodes that have it.
+    pub n_nodes: i64,
 }
 
 impl Tables {
@@ -58,6 +67,7 @@ impl Tables {
         tables.sync(cluster);
         for (pod, _) in cluster.pods() {
             tables.refresh_pod(cluster, pod);
+            tables.note_resize(cluster, pod);
         }
         tables.sync(cluster);
         tables
@@ -67,19 +77,16 @@ impl Tables {
     pub fn observe(&mut self, change: Change, cluster: &Cluster) {
         match change.object {
             ObjectRef::Pod(pod) => match change.what {
-                What::Assumed(node) | What::Forgotten(node) => {
-                    self.touched.push(node);
+                What::Assumed(node) | What::Forgotten(node) | What::Bound(node) => {
+                    self.touch(node);
                     self.refresh_pod(cluster, pod);
                 }
-                What::Bound(node) => {
-                    self.touched.push(node);
+                What::Created | What::Spec | What::Phase | What::Removed => {
+                    cluster.pod(pod).placed().into_iter().for_each(|node| self.touch(node));
                     self.refresh_pod(cluster, pod);
                 }
-                What::Created | What::Spec | What::Phase | What::Removed | What::Nominated(_) | What::Status => {
-                    self.touched.extend(cluster.pod(pod).placed());
-                    self.refresh_pod(cluster, pod);
-                }
-                What::Labels | What::Deleting => self.touched.extend(cluster.pod(pod).placed()),
+                What::Nominated(_) => self.refresh_pod(cluster, pod),
+                What::Status => self.note_resize(cluster, pod),
                 _ => {}
             },
             ObjectRef::Node(node) => match change.what {
@@ -142,9 +149,30 @@ impl Tables {
         !self.nominated.is_empty()
     }
 
-    /// How many nodes have an image.
-    pub fn nodes_with_image(&self, image: Sym) -> i64 {
-        self.image_nodes.get(&image).copied().unwrap_or(0)
+    /// An image that some node has.
+    pub fn image(&self, image: Sym) -> Option<ImageState> {
+        self.images.get(&image).copied()
+    }
+
+    /// By node: the version of its row.
+    pub fn row_versions(&self) -> &[u32] {
+        &self.row_versions
+    }
+
+    fn touch(&mut self, node: NodeId) {
+        if self.row_versions.len() <= node.index() {
+            self.row_versions.resize(node.index() + 1, 0);
+        }
+        self.row_versions[node.index()] += 1;
+    }
+
+    /// A status may begin or end a resize, which changes what the pod takes from its node.
+    fn note_resize(&mut self, cluster: &Cluster, pod: PodId) {
+        let is_resized = cluster.pod(pod).resized.is_some();
+        let was_resized = if is_resized { !self.resized.insert(pod) } else { self.resized.remove(&pod) };
+        if is_resized || was_resized {
+            cluster.pod(pod).placed().into_iter().for_each(|node| self.touch(node));
+        }
     }
 
     fn mark_object(&mut self, cluster: &Cluster, id: ObjId) {
@@ -196,7 +224,6 @@ impl Tables {
     }
 
     fn refresh_node(&mut self, cluster: &Cluster, node: NodeId) {
-        self.node_generation += 1;
         let row = cluster.node(node);
         if self.zones.len() <= node.index() {
             self.zones.resize(node.index() + 1, None);
@@ -218,20 +245,25 @@ impl Tables {
     }
 
     fn refresh_images(&mut self, cluster: &Cluster, node: NodeId) {
-        self.touched.push(node);
+        self.touch(node);
         let row = cluster.node(node);
-        let mut names: Vec<Sym> = match row.meta.removed {
-            true => Vec::new(),
-            false => row.images.iter().flat_map(|image| image.names.iter().copied()).collect(),
-        };
-        names.sort_unstable();
-        names.dedup();
-        let before = std::mem::replace(&mut self.node_images[node.index()], names);
-        for &name in &before {
-            *self.image_nodes.entry(name).or_default() -= 1;
+        let images = if row.meta.removed { &[][..] } else { &row.images[..] };
+        let before = std::mem::take(&mut self.node_images[node.index()]);
+        for name in before {
+            if let Some(state) = self.images.get_mut(&name) {
+                state.n_nodes -= 1;
+                if state.n_nodes == 0 {
+                    self.images.remove(&name);
+                }
+            }
         }
-        for &name in &self.node_images[node.index()] {
-            *self.image_nodes.entry(name).or_default() += 1;
+        let mut names: Vec<Sym> = Vec::new();
+        for image in images {
+            for &name in image.names.iter().filter(|name| !names.contains(name)).collect::<Vec<_>>() {
+                self.images.entry(name).or_insert(ImageState { size_bytes: image.size_bytes, n_nodes: 0 }).n_nodes += 1;
+                names.push(name);
+            }
         }
+        self.node_images[node.index()] = names;
     }
 }

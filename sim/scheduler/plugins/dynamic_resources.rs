@@ -17,6 +17,10 @@ impl Plugin for DynamicResources {
         PluginName::DynamicResources
     }
 
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Zero
+    }
+
     fn pre_filter(&self, _: Cx<'_>, state: &mut CycleState) -> PreFilter {
         state.saw_dynamic_resources = true;
         PreFilter::Skip

@@ -19,6 +19,10 @@ impl Plugin for ImageLocality {
         PluginName::ImageLocality
     }
 
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Fixed
+    }
+
     fn reads(&self) -> Reads {
         Reads::WholeCluster
     }
@@ -32,8 +36,9 @@ impl Plugin for ImageLocality {
         let mut sum = 0i64;
         for name in &cx.spec.images {
             let Some(sym) = cx.cluster.interner.find(name) else { continue };
-            let Some(image) = images.iter().find(|image| image.names.contains(&sym)) else { continue };
-            let spread = cx.tables.nodes_with_image(sym) as f64 / n_nodes;
+            let here = images.iter().any(|image| image.names.contains(&sym));
+            let Some(image) = cx.tables.image(sym).filter(|_| here) else { continue };
+            let spread = image.n_nodes as f64 / n_nodes;
             sum = sum.saturating_add((image.size_bytes as f64 * spread) as i64);
         }
         let max = MAX_THRESHOLD_PER_IMAGE * cx.spec.n_images;

@@ -51,6 +51,10 @@ impl Plugin for NodeAffinity {
         PluginName::NodeAffinity
     }
 
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::ByMax { reverse: false }
+    }
+
     fn events_to_register(&self) -> &'static [ClusterEvent] {
         const EVENTS: &[ClusterEvent] =
             &[on(EventResource::Node, Action::ADD.or(Action::UPDATE_NODE_LABEL))];

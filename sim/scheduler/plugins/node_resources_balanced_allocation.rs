@@ -42,6 +42,10 @@ impl Plugin for NodeResourcesBalancedAllocation {
         PluginName::NodeResourcesBalancedAllocation
     }
 
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Fixed
+    }
+
     /// A pod that requests none of the resources changes no balance.
     fn pre_score(&self, cx: Cx<'_>, _: &mut CycleState, _: &[NodeId]) -> bool {
         self.resources.iter().any(|scored| scored.request(&cx.spec.requests) != 0)

@@ -138,6 +138,10 @@ impl Plugin for NodeResourcesFit {
         PluginName::NodeResourcesFit
     }
 
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Fixed
+    }
+
     fn events_to_register(&self) -> &'static [ClusterEvent] {
         const EVENTS: &[ClusterEvent] = &[
             on(EventResource::AssignedPod, Action::DELETE.or(Action::UPDATE_POD_SCALE_DOWN)),
@@ -165,6 +169,14 @@ impl Plugin for NodeResourcesFit {
         scalars.sort_by_key(|&resource| cx.cluster.interner.resource_name(resource));
         rejection.reasons.extend(scalars.into_iter().map(Reason::Insufficient));
         if rejection.reasons.is_empty() { Ok(()) } else { Err(rejection) }
+    }
+
+    fn fits(&self, cx: Cx<'_>, _: &CycleState, node: NodeId) -> bool {
+        let view = cx.view(node);
+        view.n_pods() < view.allocatable(ResourceId::PODS)
+            && self.requests(cx).all(|(resource, amount)| {
+                amount <= view.allocatable(resource) - view.requested(resource)
+            })
     }
 
     fn filter_block(&self, cx: Cx<'_>, _: &CycleState, nodes: &[NodeId], fits: &mut [bool]) {

@@ -44,6 +44,10 @@ impl Plugin for NodeVolumeLimits {
         PluginName::NodeVolumeLimits
     }
 
+    fn reads(&self) -> Reads {
+        Reads::WholeCluster
+    }
+
     fn events_to_register(&self) -> &'static [ClusterEvent] {
         const EVENTS: &[ClusterEvent] = &[
             on(EventResource::CsiNode, Action::ADD.or(Action::UPDATE)),

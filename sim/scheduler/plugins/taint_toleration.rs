@@ -15,6 +15,10 @@ impl Plugin for TaintToleration {
         PluginName::TaintToleration
     }
 
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::ByMax { reverse: true }
+    }
+
     fn events_to_register(&self) -> &'static [ClusterEvent] {
         const EVENTS: &[ClusterEvent] = &[
             on(EventResource::Node, Action::ADD.or(Action::UPDATE_NODE_TAINT)),

@@ -244,6 +244,14 @@ impl Plugin for VolumeBinding {
         PluginName::VolumeBinding
     }
 
+    fn reads(&self) -> Reads {
+        Reads::WholeCluster
+    }
+
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Zero
+    }
+
     fn events_to_register(&self) -> &'static [ClusterEvent] {
         const ADD_OR_UPDATE: Action = Action::ADD.or(Action::UPDATE);
         const EVENTS: &[ClusterEvent] = &[

@@ -67,6 +67,10 @@ impl Plugin for VolumeZone {
         PluginName::VolumeZone
     }
 
+    fn reads(&self) -> Reads {
+        Reads::WholeCluster
+    }
+
     fn events_to_register(&self) -> &'static [ClusterEvent] {
         const EVENTS: &[ClusterEvent] = &[
             on(EventResource::StorageClass, Action::ADD),
