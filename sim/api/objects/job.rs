@@ -175,7 +175,7 @@ fn job_spec(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
             causes.not_supported(&path, policy, &["Failed", "TerminatingOrFailed"]);
         }
     }
-    pod::validate_template(get(spec, "template"), &[], &path.child("template"), causes);
+    pod::validate_template(get(spec, "template"), &path.child("template"), causes);
     restart_policy(spec, path, causes);
 }
 

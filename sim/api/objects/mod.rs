@@ -137,7 +137,7 @@ static POD_TEMPLATE: Rules = Rules {
     default: |object| pod::default_template(crate::api::view::ensure(object, "template")),
     validate: |object, _, causes| {
         let path = super::causes::Path::ROOT.child("template");
-        pod::validate_template(crate::api::view::get(object, "template"), &[], &path, causes);
+        pod::validate_template(crate::api::view::get(object, "template"), &path, causes);
     },
     ..COUNTED
 };

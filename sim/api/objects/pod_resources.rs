@@ -88,6 +88,13 @@ pub(super) fn validate(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
         return;
     }
     let path = path.child("resources");
+    if text(get(spec, "os"), "name") == "windows" {
+        causes.forbidden(&path, "may not be set for a windows pod");
+        return;
+    }
+    if has(own, "claims") {
+        causes.forbidden(&path.child("claims"), "claims may not be set for Resources at pod-level");
+    }
     let (limits, requests) = (path.child("limits"), path.child("requests"));
     for (resource, amount) in entries(own, "limits") {
         check(resource, amount, &limits, causes);

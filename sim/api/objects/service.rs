@@ -80,13 +80,16 @@ pub fn allocate(object: &mut Value, address: &str, node_port: i64) {
         "LoadBalancer" => get(spec, "allocateLoadBalancerNodePorts") != false,
         _ => false,
     };
+    // The next port is the one after the highest that this Service has so far.
     let mut next = node_port;
     if needs_ports {
+        let mut highest = 0;
         for port in items_mut(spec, "ports") {
             if int(port, "nodePort") == 0 {
                 put(port, "nodePort", next);
-                next += 1;
             }
+            highest = highest.max(int(port, "nodePort"));
+            next = highest + 1;
         }
     }
     let local = text(spec, "type") == "LoadBalancer" && text(spec, "externalTrafficPolicy") == "Local";
@@ -122,6 +125,12 @@ pub fn validate(object: &Value, causes: &mut Causes) {
     if !TYPES.contains(&kind) {
         causes.not_supported(&path.child("type"), kind, TYPES);
     }
+    if kind == "ClusterIP" {
+        for (index, _) in list(spec, "ports").iter().enumerate().filter(|(_, port)| int(port, "nodePort") != 0) {
+            let ports = path.child("ports");
+            causes.forbidden(&ports.index(index).child("nodePort"), "may not be used when `type` is 'ClusterIP'");
+        }
+    }
     duplicate_ports(spec, &path.child("ports"), causes);
     source_ranges(spec, kind, &path, causes);
     load_balancer(spec, kind, &path, causes);
@@ -133,14 +142,6 @@ fn type_rules(spec: &Value, kind: &str, path: &Path<'_>, causes: &mut Causes) {
     let first = list(spec, "clusterIPs").first().and_then(Value::as_str).unwrap_or("");
     match kind {
         "LoadBalancer" => {
-            for (index, port) in list(spec, "ports").iter().enumerate() {
-                if int(port, "port") == 10_250 {
-                    let path = path.child("ports");
-                    let path = path.index(index);
-                    let what = "may not expose port 10250 externally since it is used by kubelet";
-                    causes.invalid(&path, port, what);
-                }
-            }
             if first == "None" {
                 let path = path.child("clusterIPs");
                 causes.invalid(&path.index(0), "None", "may not be set to 'None' for LoadBalancer services");
@@ -201,11 +202,6 @@ fn ports(spec: &Value, kind: &str, is_headless: bool, path: &Path<'_>, causes: &
         if has(port, "appProtocol") {
             let protocol = text(port, "appProtocol");
             causes.invalid_for(&path.child("appProtocol"), protocol, names::label_key_errors(protocol));
-        }
-        let _ = is_headless;
-        if int(port, "nodePort") != 0 && !["NodePort", "LoadBalancer"].contains(&kind) {
-            let what = format!("may not be used when `type` is '{kind}'");
-            causes.forbidden(&path.child("nodePort"), &what);
         }
     }
 }
@@ -382,7 +378,7 @@ fn source_ranges(spec: &Value, kind: &str, path: &Path<'_>, causes: &mut Causes)
 fn load_balancer(spec: &Value, kind: &str, path: &Path<'_>, causes: &mut Causes) {
     let is_load_balancer = kind == "LoadBalancer";
     if is_load_balancer && !has(spec, "allocateLoadBalancerNodePorts") {
-        causes.required(&path.child("allocateLoadBalancerNodePorts"), "");
+        causes.required(&Path::ROOT.child("allocateLoadBalancerNodePorts"), "");
     }
     for field in ["allocateLoadBalancerNodePorts", "loadBalancerClass"] {
         if !is_load_balancer && has(spec, field) {
@@ -412,9 +408,10 @@ fn traffic(spec: &Value, kind: &str, path: &Path<'_>, causes: &mut Causes) {
     if ["NodePort", "LoadBalancer", "ClusterIP"].contains(&kind) {
         if !has(spec, "internalTrafficPolicy") {
             causes.required(&path.child("internalTrafficPolicy"), "");
-        } else if !["Cluster", "Local"].contains(&internal) {
-            causes.not_supported(&path.child("internalTrafficPolicy"), internal, &["Cluster", "Local"]);
         }
+    }
+    if has(spec, "internalTrafficPolicy") && !["Cluster", "Local"].contains(&internal) {
+        causes.not_supported(&path.child("internalTrafficPolicy"), internal, &["Cluster", "Local"]);
     }
     if has(spec, "trafficDistribution") {
         let known = &["PreferClose", "PreferSameZone", "PreferSameNode"];

@@ -162,7 +162,7 @@ fn replica_template(spec: &Value, selector: Option<&Selector>, kind: &str, path:
     if let Some(selector) = selector {
         template_matches(spec, selector, path, causes);
     }
-    pod::validate_template(get(spec, "template"), &[], &path.child("template"), causes);
+    pod::validate_template(get(spec, "template"), &path.child("template"), causes);
     template_runs_always(spec, kind, path, causes);
 }
 
@@ -325,7 +325,7 @@ fn stateful_set_claims(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     if !all.is_empty() {
         crate::api::view::put(pod, "volumes", all);
     }
-    pod::validate_template(&template, &[], &path.child("template"), causes);
+    pod::validate_template(&template, &path.child("template"), causes);
     let path = path.child("volumeClaimTemplates");
     for (index, claim) in claims.iter().enumerate() {
         let path = path.index(index);
@@ -371,7 +371,7 @@ pub(super) fn validate_daemon_set(object: &Value, causes: &mut Causes) {
     if get(spec, "selector").as_object().is_some_and(|selector| selector.is_empty()) {
         causes.invalid(&path.child("selector"), get(spec, "selector"), "empty selector is invalid for daemonset");
     }
-    pod::validate_template(get(spec, "template"), &[], &path.child("template"), causes);
+    pod::validate_template(get(spec, "template"), &path.child("template"), causes);
     template_runs_always(spec, "DaemonSet", &path, causes);
     non_negative(spec, "minReadySeconds", &path, causes);
     daemon_set_strategy(get(spec, "updateStrategy"), &path.child("updateStrategy"), causes);
