@@ -1,6 +1,6 @@
 //! What the API server does with an object that is created or updated: decode strictly, fill in defaults, admit, check.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::fmt;
 
 use super::admission::{self, Lookup, Nothing};
@@ -135,6 +135,10 @@ pub fn accept(value: &Value, context: &AcceptContext<'_>) -> Result<Accepted, Re
         put(meta, "generation", 1);
     }
     let mut causes = Causes::default();
+    (rules.allocate)(&object, &mut causes);
+    if !causes.is_empty() {
+        return Err(invalid(&object, info, causes));
+    }
     metadata::validate(get(&object, "metadata"), info.namespaced, rules.name, &Path::ROOT.child("metadata"), &mut causes);
     (rules.validate)(&object, None, &mut causes);
     if !causes.is_empty() {
@@ -378,6 +382,5 @@ fn nearest_kind(refusal: &Refusal, document: &Document) -> Option<String> {
         return Some(format!("{} is served as apiVersion: {}", info.kind, info.api_version()));
     }
     let near = nearest(document.kind(), KINDS.iter().map(|info| info.kind))?;
-    let _ = json!(null);
     Some(format!("did you mean `{near}`?"))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::view::{ensure, fill, get, get_mut, has, items_mut, list, put, remove, text};
+use super::view::{ensure, fill, get, get_mut, has, items_mut, put, remove, text};
 
 /// Rewrites an object of a version that is no longer served. The warning says what was done.
 pub fn modernize(object: &mut Value) -> Option<String> {
@@ -180,7 +180,6 @@ fn endpoint_slice(object: &mut Value) {
             }
         }
     }
-    let _ = list(object, "endpoints");
 }
 
 #[cfg(test)]

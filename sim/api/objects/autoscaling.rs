@@ -2,7 +2,7 @@
 
 use crate::api::causes::{Causes, Path, Raw};
 use crate::api::names;
-use crate::api::view::{ensure, fill, get, get_mut, has, int, items_mut, list, maybe_int, put, text};
+use crate::api::view::{ensure, fill, get, get_mut, has, int, list, maybe_int, put, text};
 use serde_json::{Value, json};
 
 use super::metadata::{label_selector, shown_selector};
@@ -36,7 +36,6 @@ pub(super) fn default_autoscaler(object: &mut Value) {
             put(rules, "policies", policies);
         }
     }
-    let _ = items_mut;
 }
 
 /// What the registry gives a new autoscaler.

@@ -100,9 +100,20 @@ fn docker(bytes: Option<Vec<u8>>, key: &str, causes: &mut Causes) {
         return;
     };
     let text = String::from_utf8_lossy(&bytes);
-    if let Err(error) = serde_json::from_str::<Value>(&text) {
-        let redacted = Raw("\"<secret contents redacted>\"");
-        causes.invalid(&path.key(key), redacted, go_json_error(&text, &error));
+    let redacted = Raw("\"<secret contents redacted>\"");
+    match serde_json::from_str::<Value>(&text) {
+        Err(error) => causes.invalid(&path.key(key), redacted, go_json_error(&text, &error)),
+        Ok(Value::Object(_) | Value::Null) => {}
+        Ok(other) => {
+            let kind = match other {
+                Value::Array(_) => "array",
+                Value::String(_) => "string",
+                Value::Bool(_) => "bool",
+                _ => "number",
+            };
+            let what = format!("json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}");
+            causes.invalid(&path.key(key), redacted, what);
+        }
     }
 }
 

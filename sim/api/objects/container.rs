@@ -206,7 +206,7 @@ fn validate(container: &Value, pod: &PodFacts<'_>, path: &Path<'_>, causes: &mut
     if !["Always", "IfNotPresent", "Never"].contains(&pull) {
         causes.not_supported(&path.child("imagePullPolicy"), pull, &["Always", "IfNotPresent", "Never"]);
     }
-    resources::requirements(get(container, "resources"), &path.child("resources"), causes);
+    resources::requirements(get(container, "resources"), resources::container_name, &path.child("resources"), causes);
     claims(get(container, "resources"), &pod.claims, &path.child("resources").child("claims"), causes);
     resources::resize_policy(container, &path.child("resizePolicy"), pod.restart_policy, causes);
     security::validate_container(get(container, "securityContext"), pod.has_user_namespace, &path.child("securityContext"), causes);
@@ -227,7 +227,7 @@ fn claims(resources: &Value, known: &[&str], path: &Path<'_>, causes: &mut Cause
         }
         seen.push(key);
         if !known.contains(&name) {
-            causes.not_found(&path.child("name"), name);
+            causes.not_found(&path, name);
         }
     }
 }

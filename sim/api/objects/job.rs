@@ -4,7 +4,7 @@ use crate::api::causes::{Causes, Path, Raw};
 use crate::api::names;
 use crate::api::selector::Selector;
 use crate::api::view::{ensure, fill, fill_text, flag, get, get_mut, has, int, items_mut, list, maybe_int, put, remove, text};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::metadata::{IMMUTABLE, NON_NEGATIVE, label_selector, shown_selector};
 use super::{metadata, pod, schedule};
@@ -603,7 +603,6 @@ fn template_update(new: &Value, old: &Value, path: &Path<'_>, causes: &mut Cause
     } else if !is_open && was != *is {
         causes.invalid(&path.child("template"), is, IMMUTABLE);
     }
-    let _ = json!(null);
 }
 
 fn copy(from: &Value, to: &mut Value, field: &str) {

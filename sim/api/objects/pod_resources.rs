@@ -18,10 +18,6 @@ pub(super) fn default(spec: &mut Value) {
         return;
     }
     let totals = container_requests(spec);
-    let all_request = |resource: &str| {
-        let containers = list(spec, "containers");
-        containers.iter().all(|container| has(get(get(container, "resources"), "requests"), resource))
-    };
     let limits: Vec<(String, Value)> =
         entries(get(spec, "resources"), "limits").map(|(resource, amount)| (resource.to_owned(), amount.clone())).collect();
     let mut requests = Vec::new();
@@ -29,7 +25,6 @@ pub(super) fn default(spec: &mut Value) {
         let is_set = has(get(get(spec, "resources"), "requests"), &resource);
         let has_limit = limits.iter().any(|(limited, _)| *limited == resource);
         if is_supported(&resource) && !is_set && (has_limit || has(get(spec, "resources"), "requests")) {
-            let _ = &all_request;
             requests.push((resource, Value::from(amount.to_string())));
         }
     }
@@ -95,19 +90,8 @@ pub(super) fn validate(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     if has(own, "claims") {
         causes.forbidden(&path.child("claims"), "claims may not be set for Resources at pod-level");
     }
-    let (limits, requests) = (path.child("limits"), path.child("requests"));
-    for (resource, amount) in entries(own, "limits") {
-        check(resource, amount, &limits, causes);
-    }
-    for (resource, amount) in entries(own, "requests") {
-        check(resource, amount, &requests, causes);
-        if let Some(limit) = get(own, "limits").get(resource) {
-            if quantity(amount) > quantity(limit) {
-                let limit = limit.as_str().unwrap_or("0");
-                causes.invalid(&requests, amount, format!("must be less than or equal to {resource} limit of {limit}"));
-            }
-        }
-    }
+    let requests = path.child("requests");
+    resources::requirements(own, pod_level_name, &path, causes);
     let totals = container_requests(spec);
     for (resource, total) in &totals {
         if let Some(request) = get(own, "requests").get(resource) {
@@ -122,13 +106,12 @@ pub(super) fn validate(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     container_limits(spec, own, &path, causes);
 }
 
-fn check(resource: &str, amount: &Value, path: &Path<'_>, causes: &mut Causes) {
-    let path = path.key(resource);
-    if !is_supported(resource) {
-        causes.not_supported(&path, resource, &["cpu", "hugepages-", "memory"]);
-        return;
+fn pod_level_name(resource: &str, path: &Path<'_>, causes: &mut Causes) {
+    let before = causes.list.len();
+    resources::name(resource, path, causes);
+    if causes.list.len() == before && !is_supported(resource) {
+        causes.not_supported(path, resource, &["cpu", "hugepages-", "memory"]);
     }
-    resources::amount(resource, amount, &path, causes);
 }
 
 fn container_limits(spec: &Value, own: &Value, path: &Path<'_>, causes: &mut Causes) {

@@ -2,7 +2,7 @@
 
 use crate::api::causes::{Causes, Path};
 use crate::api::names;
-use crate::api::view::{entries, get, has, items_mut, list, maybe_int, put, remove, text};
+use crate::api::view::{entries, get, items_mut, list, maybe_int, put, remove, text};
 use serde_json::Value;
 
 use super::pod_resources::qos_class;
@@ -178,5 +178,4 @@ fn node_affinity(new: &Value, old: &Value, path: &Path<'_>, causes: &mut Causes)
             causes.invalid(&path.index(index), term, "only additions are allowed (no mutations or deletions)");
         }
     }
-    let _ = has;
 }

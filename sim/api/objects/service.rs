@@ -2,11 +2,10 @@
 
 use crate::api::causes::{Causes, Path, Raw};
 use crate::api::names;
-use crate::api::view::{ensure, entries, fill, fill_int, fill_text, get, get_mut, has, int, items_mut, list, maybe_int, put, remove, text};
+use crate::api::view::{ensure, entries, fill, fill_text, get, has, int, items_mut, list, maybe_int, put, remove, text};
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::metadata;
 use super::probe::port as port_or_name;
 
 /// Fills in a Service.
@@ -42,7 +41,6 @@ pub fn default(object: &mut Value) {
     if kind == "LoadBalancer" {
         fill(spec, "allocateLoadBalancerNodePorts", true);
     }
-    let _ = (fill_int, get_mut);
 }
 
 /// What the registry gives a new Service: addresses, families, a status. Ports on nodes are given by the allocator of a cluster.
@@ -110,7 +108,7 @@ pub fn validate(object: &Value, causes: &mut Causes) {
         causes.required(&path.child("ports"), "");
     }
     type_rules(spec, kind, &path, causes);
-    ports(spec, kind, is_headless, &path.child("ports"), causes);
+    ports(spec, &path.child("ports"), causes);
     for (key, value) in entries(spec, "selector") {
         causes.invalid_for(&path.child("selector"), key, names::label_key_errors(key));
         let value = value.as_str().unwrap_or("");
@@ -135,7 +133,6 @@ pub fn validate(object: &Value, causes: &mut Causes) {
     source_ranges(spec, kind, &path, causes);
     load_balancer(spec, kind, &path, causes);
     traffic(spec, kind, &path, causes);
-    let _ = metadata::NON_NEGATIVE;
 }
 
 fn type_rules(spec: &Value, kind: &str, path: &Path<'_>, causes: &mut Causes) {
@@ -174,7 +171,7 @@ fn type_rules(spec: &Value, kind: &str, path: &Path<'_>, causes: &mut Causes) {
     }
 }
 
-fn ports(spec: &Value, kind: &str, is_headless: bool, path: &Path<'_>, causes: &mut Causes) {
+fn ports(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     let ports = list(spec, "ports");
     let mut seen: Vec<&str> = Vec::new();
     for (index, port) in ports.iter().enumerate() {
@@ -215,20 +212,20 @@ fn duplicate_ports(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     let ports = list(spec, "ports");
     let key = |port: &Value| (text(port, "protocol").to_owned(), int(port, "port"));
     for (index, port) in ports.iter().enumerate() {
+        let node_port = int(port, "nodePort");
+        let same = |other: &Value| int(other, "nodePort") == node_port && text(other, "protocol") == text(port, "protocol");
+        if node_port != 0 && ports[..index].iter().any(same) {
+            let item = path.index(index);
+            causes.duplicate(&item.child("nodePort"), node_port);
+        }
+    }
+    for (index, port) in ports.iter().enumerate() {
         if ports[..index].iter().any(|other| key(other) == key(port)) {
             let (protocol, number) = key(port);
             let shown = format!(
                 "{{\"Name\":\"\",\"Protocol\":{protocol:?},\"AppProtocol\":null,\"Port\":{number},\"TargetPort\":0,\"NodePort\":0}}"
             );
             causes.duplicate(&path.index(index), Raw(&shown));
-        }
-    }
-    for (index, port) in ports.iter().enumerate() {
-        let node_port = int(port, "nodePort");
-        let same = |other: &Value| int(other, "nodePort") == node_port && text(other, "protocol") == text(port, "protocol");
-        if node_port != 0 && ports[..index].iter().any(same) {
-            let item = path.index(index);
-            causes.invalid(&item.child("nodePort"), node_port, "provided port is already allocated");
         }
     }
 }
@@ -305,12 +302,34 @@ fn cluster_ips(spec: &Value, kind: &str, path: &Path<'_>, causes: &mut Causes) {
     }
 }
 
-/// Checks what the allocator of cluster addresses would refuse.
+/// Checks what the allocators of addresses and node ports would refuse; they come before all other checks.
 pub(super) fn validate_allocation(object: &Value, causes: &mut Causes) {
     let spec = get(object, "spec");
-    if causes.is_empty() && text(spec, "type") != "ExternalName" {
-        let addresses: Vec<&str> = list(spec, "clusterIPs").iter().filter_map(Value::as_str).collect();
-        allocation(&addresses, get(spec, "clusterIPs"), &Path::ROOT.child("spec.clusterIPs"), causes);
+    let kind = text(spec, "type");
+    let path = Path::ROOT.child("spec");
+    if kind == "ExternalName" || !TYPES.contains(&kind) {
+        return;
+    }
+    cluster_ips(spec, kind, &path, causes);
+    if !causes.is_empty() {
+        return;
+    }
+    let addresses: Vec<&str> = list(spec, "clusterIPs").iter().filter_map(Value::as_str).collect();
+    allocation(&addresses, get(spec, "clusterIPs"), &path.child("clusterIPs"), causes);
+    if causes.is_empty() && ["NodePort", "LoadBalancer"].contains(&kind) {
+        node_ports(list(spec, "ports"), &path.child("ports"), causes);
+    }
+}
+
+fn node_ports(ports: &[Value], path: &Path<'_>, causes: &mut Causes) {
+    for (index, port) in ports.iter().enumerate() {
+        let number = int(port, "nodePort");
+        let same = |other: &Value| int(other, "nodePort") == number && text(other, "protocol") == text(port, "protocol");
+        if number != 0 && ports[..index].iter().any(same) {
+            let item = path.index(index);
+            causes.invalid(&item.child("nodePort"), number, "provided port is already allocated");
+            return;
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::api::causes::{Causes, Path};
 use crate::api::names;
-use crate::api::view::{fill, fill_int, fill_text, get, get_mut, has, items_mut, list, maybe_int, text};
+use crate::api::view::{fill, fill_text, get, get_mut, has, items_mut, list, maybe_int, text};
 use serde_json::{Value, json};
 
 use super::security::{local_path, no_back_steps};
@@ -59,7 +59,6 @@ pub(super) fn default(volume: &mut Value) {
         let policy = if container::tag_is_latest(text(image, "reference")) { "Always" } else { "IfNotPresent" };
         fill_text(image, "pullPolicy", policy);
     }
-    let _ = fill_int;
 }
 
 fn default_downward(source: Option<&mut Value>) {

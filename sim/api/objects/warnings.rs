@@ -2,7 +2,7 @@
 
 use crate::api::causes::Path;
 use crate::api::names;
-use crate::api::view::{flag, get, has, int, list, text};
+use crate::api::view::{get, has, int, list, text};
 use serde_json::Value;
 
 /// The warnings of an accepted object of a kind.
@@ -101,7 +101,6 @@ fn pod_spec(spec: &Value, path: &Path<'_>, warnings: &mut Vec<String>) {
             }
         }
     }
-    let _ = flag;
 }
 
 fn repeated_env(container: &Value, path: &Path<'_>, warnings: &mut Vec<String>) {

@@ -435,7 +435,6 @@ pub(super) fn validate_stateful_set_update(new: &Value, old: &Value, causes: &mu
                     'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
         causes.forbidden(&Path::ROOT.child(SPEC), what);
     }
-    let _ = get_mut;
 }
 
 /// Counts the templates of a DaemonSet, as its oldest API did.
