@@ -139,7 +139,13 @@ pub fn accept(value: &Value, context: &AcceptContext<'_>) -> Result<Accepted, Re
     if !causes.is_empty() {
         return Err(invalid(&object, info, causes));
     }
-    metadata::validate(get(&object, "metadata"), info.namespaced, rules.name, &Path::ROOT.child("metadata"), &mut causes);
+    metadata::validate(
+        get(&object, "metadata"),
+        info.namespaced,
+        rules.name,
+        &Path::ROOT.child("metadata"),
+        &mut causes,
+    );
     (rules.validate)(&object, None, &mut causes);
     if !causes.is_empty() {
         return Err(invalid(&object, info, causes));
@@ -248,9 +254,15 @@ fn undecodable(error: DecodeError, info: &KindInfo, version: &str) -> Refusal {
 /// Sets what the server decides itself: namespace, name, generation. Gives the namespace.
 fn complete_metadata(object: &mut Value, info: &KindInfo, context: &AcceptContext<'_>) -> String {
     let meta = ensure(object, "metadata");
-    for field in
-        ["creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields", "resourceVersion", "uid"]
-    {
+    for field in [
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "selfLink",
+        "managedFields",
+        "resourceVersion",
+        "uid",
+    ] {
         remove(meta, field);
     }
     if info.namespaced && text(meta, "namespace").is_empty() {
@@ -281,7 +293,14 @@ fn reset_status(object: &mut Value, info: &KindInfo, version: &str) {
 fn carry_over(object: &mut Value, old: &Value, info: &KindInfo, context: &AcceptContext<'_>) {
     let stored = get(old, "metadata");
     let meta = ensure(object, "metadata");
-    for field in ["creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation", "resourceVersion"] {
+    for field in [
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "selfLink",
+        "generation",
+        "resourceVersion",
+    ] {
         match get(stored, field) {
             Value::Null => remove(meta, field),
             value => put(meta, field, value.clone()),

@@ -35,9 +35,10 @@ fn served_version(version: &str, kind: &str) -> Option<&'static str> {
         ("policy/v1beta1", "PodDisruptionBudget") => "policy/v1",
         ("autoscaling/v2beta1" | "autoscaling/v2beta2", "HorizontalPodAutoscaler") => "autoscaling/v2",
         ("scheduling.k8s.io/v1beta1" | "scheduling.k8s.io/v1alpha1", "PriorityClass") => "scheduling.k8s.io/v1",
-        ("storage.k8s.io/v1beta1", "StorageClass" | "CSIDriver" | "CSINode" | "VolumeAttachment" | "CSIStorageCapacity") => {
-            "storage.k8s.io/v1"
-        }
+        (
+            "storage.k8s.io/v1beta1",
+            "StorageClass" | "CSIDriver" | "CSINode" | "VolumeAttachment" | "CSIStorageCapacity",
+        ) => "storage.k8s.io/v1",
         ("coordination.k8s.io/v1beta1", "Lease") => "coordination.k8s.io/v1",
         ("discovery.k8s.io/v1beta1", "EndpointSlice") => "discovery.k8s.io/v1",
         ("node.k8s.io/v1beta1", "RuntimeClass") => "node.k8s.io/v1",

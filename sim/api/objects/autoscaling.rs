@@ -69,7 +69,8 @@ pub(super) fn validate_autoscaler(object: &Value, causes: &mut Causes) {
         validate_metric(metric, &metrics.index(index), causes);
     }
     if min == Some(0) {
-        let scales_from_nothing = list(spec, "metrics").iter().any(|metric| ["Object", "External"].contains(&text(metric, "type")));
+        let scales_from_nothing =
+            list(spec, "metrics").iter().any(|metric| ["Object", "External"].contains(&text(metric, "type")));
         if !scales_from_nothing {
             let what = "must specify at least one Object or External metric to support scaling to zero replicas";
             causes.forbidden(&metrics, what);
@@ -92,7 +93,8 @@ fn target_reference(reference: &Value, path: &Path<'_>, causes: &mut Causes) {
         }
     }
     let version = text(reference, "apiVersion");
-    let group_is_missing = !version.contains('/') && !(version == "v1" && text(reference, "kind") == "ReplicationController");
+    let group_is_missing =
+        !version.contains('/') && !(version == "v1" && text(reference, "kind") == "ReplicationController");
     if path.to_string().ends_with("scaleTargetRef") && group_is_missing {
         causes.invalid(&path.child("apiVersion"), version, "apiVersion must specify API group");
     }

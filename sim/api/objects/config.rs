@@ -49,7 +49,8 @@ pub(super) fn default_secret(object: &mut Value) {
 /// Checks a Secret.
 pub(super) fn validate_secret(object: &Value, causes: &mut Causes) {
     let path = Path::ROOT.child("data");
-    let bytes = |key: &str| get(object, "data").get(key).and_then(Value::as_str).and_then(|text| base64::decode(text).ok());
+    let bytes =
+        |key: &str| get(object, "data").get(key).and_then(Value::as_str).and_then(|text| base64::decode(text).ok());
     let mut size = 0;
     for (key, _) in entries(object, "data") {
         causes.invalid_for(&path.key(key), key, names::config_key(key));

@@ -107,7 +107,13 @@ pub(super) fn validate_all(spec: &Value, pod: &PodFacts<'_>, path: &Path<'_>, ca
         let path = path.index(index);
         validate(container, pod, &path, causes);
         unique_name(container, &mut seen, &path, causes);
-        probe::validate_lifecycle(get(container, "lifecycle"), pod.grace_period, pod.os, &path.child("lifecycle"), causes);
+        probe::validate_lifecycle(
+            get(container, "lifecycle"),
+            pod.grace_period,
+            pod.os,
+            &path.child("lifecycle"),
+            causes,
+        );
         probe::validate_all(container, pod.grace_period, &path, causes);
         restart_policy(container, &path, causes);
     }
@@ -209,7 +215,12 @@ fn validate(container: &Value, pod: &PodFacts<'_>, path: &Path<'_>, causes: &mut
     resources::requirements(get(container, "resources"), resources::container_name, &path.child("resources"), causes);
     claims(get(container, "resources"), &pod.claims, &path.child("resources").child("claims"), causes);
     resources::resize_policy(container, &path.child("resizePolicy"), pod.restart_policy, causes);
-    security::validate_container(get(container, "securityContext"), pod.has_user_namespace, &path.child("securityContext"), causes);
+    security::validate_container(
+        get(container, "securityContext"),
+        pod.has_user_namespace,
+        &path.child("securityContext"),
+        causes,
+    );
 }
 
 fn claims(resources: &Value, known: &[&str], path: &Path<'_>, causes: &mut Causes) {
@@ -346,7 +357,8 @@ fn value_from(variable: &Value, path: &Path<'_>, causes: &mut Causes) {
         file_key_ref(get(from, "fileKeyRef"), &path.child("fileKeyRef"), causes);
     }
     if n == 0 {
-        let what = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`";
+        let what =
+            "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`";
         causes.invalid(path, "", what);
     } else if !text(variable, "value").is_empty() {
         causes.invalid(path, "", "may not be specified when `value` is not empty");

@@ -268,11 +268,8 @@ static LIMIT_RANGE: Rules = Rules {
     validate: |object, _, causes| quota::validate_limit_range(object, causes),
     ..PLAIN
 };
-static ROLE: Rules = Rules {
-    name: path_segment_name,
-    validate: |object, _, causes| rbac::validate_role(object, causes),
-    ..PLAIN
-};
+static ROLE: Rules =
+    Rules { name: path_segment_name, validate: |object, _, causes| rbac::validate_role(object, causes), ..PLAIN };
 static BINDING: Rules = Rules {
     name: path_segment_name,
     default: rbac::default_binding,

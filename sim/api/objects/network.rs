@@ -430,7 +430,9 @@ fn address_of(kind: &str, address: &str, path: &Path<'_>, causes: &mut Causes) {
             }
             super::service::non_special_ip(address, path, causes);
         }
-        "FQDN" => causes.invalid_for(path, address, names::dns1123_subdomain(address.strip_suffix('.').unwrap_or(address))),
+        "FQDN" => {
+            causes.invalid_for(path, address, names::dns1123_subdomain(address.strip_suffix('.').unwrap_or(address)))
+        }
         _ => {}
     }
 }

@@ -3,7 +3,7 @@
 use crate::api::causes::{Causes, Path};
 use crate::api::names;
 use crate::api::view::{
-    entries, ensure, fill, fill_int, fill_text, flag, get, get_mut, has, int, items_mut, list, maybe_int, put, text,
+    ensure, entries, fill, fill_int, fill_text, flag, get, get_mut, has, int, items_mut, list, maybe_int, put, text,
 };
 use serde_json::{Value, json};
 
@@ -151,7 +151,11 @@ fn validate_spec(spec: &Value, pod_name: &str, path: &Path<'_>, causes: &mut Cau
     affinity::validate(get(spec, "affinity"), &path.child("affinity"), causes);
     dns_config(spec, &path.child("dnsConfig"), causes);
     gates(spec, path, causes);
-    affinity::spread_constraints(list(spec, "topologySpreadConstraints"), &path.child("topologySpreadConstraints"), causes);
+    affinity::spread_constraints(
+        list(spec, "topologySpreadConstraints"),
+        &path.child("topologySpreadConstraints"),
+        causes,
+    );
     host_users(spec, path, causes);
     hostname_override(spec, path, causes);
     names_and_numbers(spec, path, causes);
@@ -176,8 +180,14 @@ fn resource_claims(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
             seen.push(name);
         }
         match (has(claim, "resourceClaimName"), has(claim, "resourceClaimTemplateName")) {
-            (true, true) => causes.invalid(&path, claim, "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"),
-            (false, false) => causes.invalid(&path, claim, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"),
+            (true, true) => causes.invalid(
+                &path,
+                claim,
+                "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified",
+            ),
+            (false, false) => {
+                causes.invalid(&path, claim, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`")
+            }
             _ => {}
         }
     }

@@ -18,8 +18,9 @@ pub(super) fn default(spec: &mut Value) {
         return;
     }
     let totals = container_requests(spec);
-    let limits: Vec<(String, Value)> =
-        entries(get(spec, "resources"), "limits").map(|(resource, amount)| (resource.to_owned(), amount.clone())).collect();
+    let limits: Vec<(String, Value)> = entries(get(spec, "resources"), "limits")
+        .map(|(resource, amount)| (resource.to_owned(), amount.clone()))
+        .collect();
     let mut requests = Vec::new();
     for (resource, amount) in totals {
         let is_set = has(get(get(spec, "resources"), "requests"), &resource);
@@ -98,7 +99,10 @@ pub(super) fn validate(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
             if *total > quantity(request) {
                 let total = Value::from(total.to_string());
                 let request = request.as_str().unwrap_or("0");
-                let what = format!("must be greater than or equal to aggregate container requests of {}", total.as_str().unwrap_or(""));
+                let what = format!(
+                    "must be greater than or equal to aggregate container requests of {}",
+                    total.as_str().unwrap_or("")
+                );
                 causes.invalid(&requests.key(resource), request, what);
             }
         }
@@ -123,7 +127,11 @@ fn container_limits(spec: &Value, own: &Value, path: &Path<'_>, causes: &mut Cau
                 let item = containers.index(index);
                 let key = item.key(resource);
                 let limit = limit.as_str().unwrap_or("0");
-                causes.invalid(&key.child("limits"), amount, format!("must be less than or equal to pod limits of {limit}"));
+                causes.invalid(
+                    &key.child("limits"),
+                    amount,
+                    format!("must be less than or equal to pod limits of {limit}"),
+                );
             }
         }
     }
@@ -133,7 +141,11 @@ fn container_limits(spec: &Value, own: &Value, path: &Path<'_>, causes: &mut Cau
 pub fn qos_class(spec: &Value) -> &'static str {
     let of_pod = get(spec, "resources");
     let holders: Vec<&Value> = if of_pod.is_null() {
-        list(spec, "containers").iter().chain(list(spec, "initContainers")).map(|container| get(container, "resources")).collect()
+        list(spec, "containers")
+            .iter()
+            .chain(list(spec, "initContainers"))
+            .map(|container| get(container, "resources"))
+            .collect()
     } else {
         vec![of_pod]
     };

@@ -167,7 +167,11 @@ fn node_affinity(new: &Value, old: &Value, path: &Path<'_>, causes: &mut Causes)
         return;
     }
     if is.len() != was.len() {
-        causes.invalid(&path, get(new, "nodeSelectorTerms"), "no additions/deletions to non-empty NodeSelectorTerms list are allowed");
+        causes.invalid(
+            &path,
+            get(new, "nodeSelectorTerms"),
+            "no additions/deletions to non-empty NodeSelectorTerms list are allowed",
+        );
         return;
     }
     for (index, (term, old)) in is.iter().zip(was).enumerate() {

@@ -98,15 +98,8 @@ fn is_standard_quota(resource: &str) -> bool {
 
 /// Which resources a scope can count.
 fn scope_fits(scope: &str, resource: &str) -> bool {
-    const COMPUTE: &[&str] = &[
-        "pods",
-        "cpu",
-        "memory",
-        "requests.cpu",
-        "requests.memory",
-        "limits.cpu",
-        "limits.memory",
-    ];
+    const COMPUTE: &[&str] =
+        &["pods", "cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"];
     match scope {
         "Terminating" | "NotTerminating" | "NotBestEffort" | "PriorityClass" | "CrossNamespacePodAffinity" => {
             COMPUTE.contains(&resource)
@@ -128,7 +121,8 @@ fn scope_selector(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
         }
         fits_all(scope, spec, path, get(spec, "scopeSelector"), causes);
         seen.push(scope);
-        if ["BestEffort", "NotBestEffort", "Terminating", "NotTerminating", "CrossNamespacePodAffinity"].contains(&scope)
+        if ["BestEffort", "NotBestEffort", "Terminating", "NotTerminating", "CrossNamespacePodAffinity"]
+            .contains(&scope)
             && operator != "Exists"
         {
             let what = "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, \
@@ -291,7 +285,11 @@ fn compare(amounts: &Amounts, resource: &str, path: &Path<'_>, causes: &mut Caus
     }
     if let (Some(request), Some(default)) = (request, default) {
         if request > default {
-            bad("defaultRequest", request, format!("default request value {request} is greater than default limit value {default}"));
+            bad(
+                "defaultRequest",
+                request,
+                format!("default request value {request} is greater than default limit value {default}"),
+            );
         }
     }
     if let (Some(default), Some(min)) = (default, min) {

@@ -63,7 +63,9 @@ pub(super) fn is_native(name: &str) -> bool {
 
 /// Whether `name` is an extended resource.
 pub(super) fn is_extended(name: &str) -> bool {
-    !is_native(name) && !name.starts_with("requests.") && names::label_key_errors(&format!("requests.{name}")).is_empty()
+    !is_native(name)
+        && !name.starts_with("requests.")
+        && names::label_key_errors(&format!("requests.{name}")).is_empty()
 }
 
 /// Whether amounts of `name` are whole.
@@ -83,7 +85,10 @@ pub(super) fn is_integer(name: &str) -> bool {
 }
 
 fn is_standard(name: &str) -> bool {
-    STANDARD.contains(&name) || is_huge_page(name) || name.starts_with("requests.hugepages-") || name.starts_with("limits.hugepages-")
+    STANDARD.contains(&name)
+        || is_huge_page(name)
+        || name.starts_with("requests.hugepages-")
+        || name.starts_with("limits.hugepages-")
 }
 
 fn is_standard_quota(name: &str) -> bool {
@@ -196,7 +201,11 @@ fn request_within_limit(
             if !can_overcommit && quantity(request) != quantity(limit) {
                 causes.invalid(requests_path, request, format!("must be equal to {resource} limit of {text}"));
             } else if can_overcommit && quantity(request) > quantity(limit) {
-                causes.invalid(requests_path, request, format!("must be less than or equal to {resource} limit of {text}"));
+                causes.invalid(
+                    requests_path,
+                    request,
+                    format!("must be less than or equal to {resource} limit of {text}"),
+                );
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Security contexts of pods and containers.
 
 use crate::api::causes::{Causes, Path, Raw};
-use crate::api::view::{get, has, list, maybe_int, text};
 use crate::api::names;
+use crate::api::view::{get, has, list, maybe_int, text};
 use serde_json::Value;
 
 const ID_MAX: i64 = i32::MAX as i64;
@@ -25,7 +25,11 @@ pub(super) fn validate_pod(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
         causes.invalid_for(&path.child("supplementalGroups").index(index), group, names::in_range(group, 0, ID_MAX));
     }
     if crate::api::view::flag(spec, "shareProcessNamespace") && crate::api::view::flag(spec, "hostPID") {
-        causes.invalid(&path.child("shareProcessNamespace"), get(spec, "shareProcessNamespace"), "ShareProcessNamespace and HostPID cannot both be enabled");
+        causes.invalid(
+            &path.child("shareProcessNamespace"),
+            get(spec, "shareProcessNamespace"),
+            "ShareProcessNamespace and HostPID cannot both be enabled",
+        );
     }
     sysctls(context, spec, &path.child("sysctls"), causes);
     one_of(context, "fsGroupChangePolicy", &["Always", "OnRootMismatch"], &path, causes);
@@ -63,7 +67,8 @@ fn sysctls(context: &Value, spec: &Value, path: &Path<'_>, causes: &mut Causes) 
 
 fn host_sysctl(name: &str, spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     let dotted = name.replace('/', ".");
-    let is_ipc = ["kernel.shm", "kernel.msg", "fs.mqueue."].iter().any(|prefix| dotted.starts_with(prefix)) || dotted == "kernel.sem";
+    let is_ipc = ["kernel.shm", "kernel.msg", "fs.mqueue."].iter().any(|prefix| dotted.starts_with(prefix))
+        || dotted == "kernel.sem";
     if dotted.starts_with("net.") && crate::api::view::flag(spec, "hostNetwork") {
         causes.invalid(path, name, "may not be specified when 'hostNetwork' is true");
     } else if is_ipc && crate::api::view::flag(spec, "hostIPC") {
@@ -171,7 +176,11 @@ pub(super) fn validate_container(context: &Value, has_user_namespace: bool, path
     if get(context, "allowPrivilegeEscalation") == false {
         let shown = shown_context(context);
         if get(context, "privileged") == true {
-            causes.invalid(path, Raw(&shown), "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
+            causes.invalid(
+                path,
+                Raw(&shown),
+                "cannot set `allowPrivilegeEscalation` to false and `privileged` to true",
+            );
         }
         for capability in list(get(context, "capabilities"), "add") {
             if capability == "CAP_SYS_ADMIN" {
@@ -227,7 +236,8 @@ pub(super) fn validate_os(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
             for list_name in ["initContainers", "containers"] {
                 for (index, container) in list(spec, list_name).iter().enumerate() {
                     if has(get(container, "securityContext"), "windowsOptions") {
-                        let (list_path, what) = (path.child(list_name), "windows options cannot be set for a linux pod");
+                        let (list_path, what) =
+                            (path.child(list_name), "windows options cannot be set for a linux pod");
                         let item = list_path.index(index);
                         causes.forbidden(&item.child("securityContext").child("windowsOptions"), what);
                     }

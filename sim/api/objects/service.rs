@@ -2,7 +2,9 @@
 
 use crate::api::causes::{Causes, Path, Raw};
 use crate::api::names;
-use crate::api::view::{ensure, entries, fill, fill_text, get, has, int, items_mut, list, maybe_int, put, remove, text};
+use crate::api::view::{
+    ensure, entries, fill, fill_text, get, has, int, items_mut, list, maybe_int, put, remove, text,
+};
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -213,7 +215,8 @@ fn duplicate_ports(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     let key = |port: &Value| (text(port, "protocol").to_owned(), int(port, "port"));
     for (index, port) in ports.iter().enumerate() {
         let node_port = int(port, "nodePort");
-        let same = |other: &Value| int(other, "nodePort") == node_port && text(other, "protocol") == text(port, "protocol");
+        let same =
+            |other: &Value| int(other, "nodePort") == node_port && text(other, "protocol") == text(port, "protocol");
         if node_port != 0 && ports[..index].iter().any(same) {
             let item = path.index(index);
             causes.duplicate(&item.child("nodePort"), node_port);
@@ -324,7 +327,8 @@ pub(super) fn validate_allocation(object: &Value, causes: &mut Causes) {
 fn node_ports(ports: &[Value], path: &Path<'_>, causes: &mut Causes) {
     for (index, port) in ports.iter().enumerate() {
         let number = int(port, "nodePort");
-        let same = |other: &Value| int(other, "nodePort") == number && text(other, "protocol") == text(port, "protocol");
+        let same =
+            |other: &Value| int(other, "nodePort") == number && text(other, "protocol") == text(port, "protocol");
         if number != 0 && ports[..index].iter().any(same) {
             let item = path.index(index);
             causes.invalid(&item.child("nodePort"), number, "provided port is already allocated");
@@ -466,7 +470,8 @@ pub fn validate_update(new: &Value, old: &Value, causes: &mut Causes) {
             }
         }
     }
-    if was == "LoadBalancer" && kind == "LoadBalancer" && get(new, "loadBalancerClass") != get(old, "loadBalancerClass") {
+    if was == "LoadBalancer" && kind == "LoadBalancer" && get(new, "loadBalancerClass") != get(old, "loadBalancerClass")
+    {
         let class = get(new, "loadBalancerClass");
         causes.invalid(&path.child("loadBalancerClass"), class, "may not change once set");
     }
@@ -496,7 +501,9 @@ pub fn prepare_update(new: &mut Value, old: &Value) {
     let needs_ports = |spec: &Value| matches!(text(spec, "type"), "NodePort" | "LoadBalancer");
     if needs_ports(spec) && needs_ports(old_spec) {
         for port in items_mut(spec, "ports") {
-            let same = |other: &&Value| int(other, "port") == int(port, "port") && text(other, "protocol") == text(port, "protocol");
+            let same = |other: &&Value| {
+                int(other, "port") == int(port, "port") && text(other, "protocol") == text(port, "protocol")
+            };
             let had = list(old_spec, "ports").iter().find(same).map_or(0, |other| int(other, "nodePort"));
             if int(port, "nodePort") == 0 && had != 0 {
                 put(port, "nodePort", had);

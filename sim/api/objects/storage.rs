@@ -158,7 +158,11 @@ fn data_source(source: &Value, path: &Path<'_>, causes: &mut Causes) {
     }
     let group = text(source, "apiGroup");
     if group.is_empty() && text(source, "kind") != "PersistentVolumeClaim" {
-        causes.invalid(path, text(source, "kind"), "must be 'PersistentVolumeClaim' when referencing the default apiGroup");
+        causes.invalid(
+            path,
+            text(source, "kind"),
+            "must be 'PersistentVolumeClaim' when referencing the default apiGroup",
+        );
     }
     if !group.is_empty() {
         causes.invalid_for(&path.child("apiGroup"), group, names::dns1123_subdomain(group));
@@ -304,10 +308,9 @@ pub(super) fn validate_class(object: &Value, causes: &mut Causes) {
     if size > 256 * 1024 {
         causes.too_long(&path, 256 * 1024);
     }
-    for (field, known) in [
-        ("reclaimPolicy", ["Delete", "Retain"]),
-        ("volumeBindingMode", ["Immediate", "WaitForFirstConsumer"]),
-    ] {
+    for (field, known) in
+        [("reclaimPolicy", ["Delete", "Retain"]), ("volumeBindingMode", ["Immediate", "WaitForFirstConsumer"])]
+    {
         let value = text(object, field);
         if !known.contains(&value) {
             causes.not_supported(&Path::ROOT.child(field), value, &known);
@@ -386,7 +389,8 @@ pub(super) fn validate_claim_update(new: &Value, old: &Value, causes: &mut Cause
         put(&mut allowed, "storageClassName", get(is, "storageClassName").clone());
     }
     if allowed != *is {
-        let what = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
+        let what =
+            "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
         causes.forbidden(&path, &format!("{what}<diff>"));
     }
 }
@@ -418,7 +422,10 @@ pub(super) fn validate_volume_update(new: &Value, old: &Value, causes: &mut Caus
         source
     };
     if source(is) != source(was) {
-        causes.forbidden(&path.child("persistentvolumesource"), "spec.persistentvolumesource is immutable after creation<diff>");
+        causes.forbidden(
+            &path.child("persistentvolumesource"),
+            "spec.persistentvolumesource is immutable after creation<diff>",
+        );
     }
     if get(is, "volumeMode") != get(was, "volumeMode") {
         causes.invalid(&Path::ROOT.child("volumeMode"), get(is, "volumeMode"), IMMUTABLE);

@@ -100,7 +100,8 @@ pub(super) fn validate_all<'a>(
             good.push(volume);
         }
         let claim = text(get(volume, "persistentVolumeClaim"), "claimName");
-        let is_created = |other: &Value| has(other, "ephemeral") && format!("{pod_name}-{}", text(other, "name")) == claim;
+        let is_created =
+            |other: &Value| has(other, "ephemeral") && format!("{pod_name}-{}", text(other, "name")) == claim;
         if !pod_name.is_empty() && !claim.is_empty() && volumes.iter().any(is_created) {
             let what = "must not reference a PVC that gets created for an ephemeral volume";
             causes.invalid(&path.child("persistentVolumeClaim.claimName"), claim, what);
@@ -311,7 +312,9 @@ fn projected(source: &Value, path: &Path<'_>, causes: &mut Causes) {
     for (index, projection) in list(source, "sources").iter().enumerate() {
         let item = sources.index(index);
         let mut n = 0;
-        for kind in ["secret", "configMap", "downwardAPI", "serviceAccountToken", "clusterTrustBundle", "podCertificate"] {
+        for kind in
+            ["secret", "configMap", "downwardAPI", "serviceAccountToken", "clusterTrustBundle", "podCertificate"]
+        {
             let inner = get(projection, kind);
             if !inner.is_null() {
                 n += 1;
@@ -358,7 +361,8 @@ fn projection_of_kind<'a>(
                 }
             }
             if paths.iter().all(|field| text(inner, field).is_empty()) {
-                causes.required(path, "specify at least one of credentialBundlePath, keyPath, and certificateChainPath");
+                causes
+                    .required(path, "specify at least one of credentialBundlePath, keyPath, and certificateChainPath");
             }
         }
     }
@@ -380,7 +384,11 @@ fn token(inner: &Value, volume_path: &Path<'_>, path: &Path<'_>, causes: &mut Ca
         causes.invalid(&path.child("expirationSeconds"), seconds, "may not specify a duration less than 10 minutes");
     }
     if seconds > 1 << 32 {
-        causes.invalid(&path.child("expirationSeconds"), seconds, "may not specify a duration larger than 2^32 seconds");
+        causes.invalid(
+            &path.child("expirationSeconds"),
+            seconds,
+            "may not specify a duration larger than 2^32 seconds",
+        );
     }
     match text(inner, "path") {
         "" => causes.required(&volume_path.child("path"), ""),

@@ -3,9 +3,7 @@
 use crate::api::causes::{Causes, Path, Raw};
 use crate::api::names;
 use crate::api::selector::Selector;
-use crate::api::view::{
-    ensure, fill, fill_text, get, get_mut, has, int, items_mut, list, maybe_int, text,
-};
+use crate::api::view::{ensure, fill, fill_text, get, get_mut, has, int, items_mut, list, maybe_int, text};
 use serde_json::{Value, json};
 
 use super::metadata::{IMMUTABLE, NON_NEGATIVE, label_selector, shown_selector};
@@ -319,8 +317,10 @@ fn stateful_set_claims(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     }
     let pod = ensure(&mut template, SPEC);
     let of_template = list(pod, "volumes").iter();
-    let kept: Vec<Value> =
-        of_template.filter(|volume| all.iter().all(|claim| text(claim, "name") != text(volume, "name"))).cloned().collect();
+    let kept: Vec<Value> = of_template
+        .filter(|volume| all.iter().all(|claim| text(claim, "name") != text(volume, "name")))
+        .cloned()
+        .collect();
     all.extend(kept);
     if !all.is_empty() {
         crate::api::view::put(pod, "volumes", all);
