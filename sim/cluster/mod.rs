@@ -4,6 +4,7 @@
 //! All writes are verbs on [`Cluster`]; each keeps derived columns and indexes right and appends [`Change`]s, which every component
 //! sees after the event in which they were made. Components meet here and nowhere else.
 
+pub mod admission;
 mod agenda;
 mod change;
 mod check;
@@ -39,6 +40,7 @@ pub use event::{
     ControllerEvent, ControllerKind, Event, FaultEvent, KubeletEvent, NO_CAUSE, NetworkEvent, NodeStep, PodStep,
     Queued, SchedulerEvent, WorkloadEvent,
 };
+pub use eviction::{BudgetState, Eviction, EvictionRefused, ask_budget, ignores_budget};
 pub use ids::{EventId, LabelsId, NodeId, ObjId, ObjectRef, PodId, ResourceId, SpecId, Sym};
 pub use intern::{Interned, Interner};
 pub use meta::{Deletion, Meta, NAME_ALPHABET, Owner, name_suffix, uid_text};

@@ -4,6 +4,7 @@
 //! reads besides the ones it is about; [`Case::read`] puts stand-ins in their place where the rest tells what they were.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
@@ -61,6 +62,22 @@ pub struct KubectlReport {
     pub inconsistent: BTreeSet<String>,
 }
 
+/// One line per family (`get: 104/104`), then one per difference.
+impl fmt::Display for KubectlReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (family, agreement) in &self.families {
+            writeln!(f, "{family}: {}/{}", agreement.agree, agreement.total)?;
+        }
+        for (id, differences) in &self.differences {
+            let mark = if self.inconsistent.contains(id) { " (recorded while objects changed)" } else { "" };
+            for difference in differences {
+                writeln!(f, "{id}{mark}: {difference}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Case {
     /// Reads a case from the text of its file.
     pub fn read(text: &str) -> Result<Case> {
@@ -88,35 +105,62 @@ impl Case {
         }
     }
 
-    /// What ours prints.
-    pub fn run(&self) -> Result<Output> {
+    /// What ours prints `delay_us` microseconds after the recorded time.
+    pub fn run(&self, delay_us: i64) -> Result<Output> {
         let command = parse(&self.command)?;
         let mut objects = self.objects.clone();
         objects.extend(stand_ins(&command, &objects, &self.namespace));
-        let view = View { objects: &objects, now: self.now.as_microsecond(), namespace: &self.namespace };
+        let now = self.now.as_microsecond() + delay_us;
+        let view = View { objects: &objects, now, namespace: &self.namespace };
         show(&command, &view, None)
             .ok_or_else(|| Error::new(format!("`{}` changes objects: it has no text of its own", self.command)))
     }
 }
 
-/// What differs between the recording and ours: nothing, or one difference for each of text, error text and exit code.
+/// How long after the recorded time kubectl may have read its clock: the recorder noted the time before it started kubectl,
+/// and a command may ask the API server several times.
+const MAX_DELAY_MS: i64 = 350;
+
+/// The steps in which later instants are tried.
+const DELAY_STEP_MS: i64 = 1;
+
+/// What differs between the recording and ours: nothing, or one difference for each of text, error text and exit code. A line
+/// may be as ours prints it at any instant of the command.
 pub fn check(case: &Case) -> Vec<Difference> {
-    let ours = match case.run() {
+    let ours = match case.run(0) {
         Ok(ours) => ours,
         Err(error) => return vec![Difference::new("command", &case.command, error.to_string())],
     };
     let mut differences = Vec::new();
-    for (subject, expected, got) in
-        [("stdout", &case.stdout, &ours.stdout), ("stderr", &case.stderr, &ours.stderr)]
-    {
-        if expected != got {
-            differences.push(first_line_that_differs(subject, expected, got));
-        }
+    if case.stdout != ours.stdout && !is_printed_later(case) {
+        differences.push(first_line_that_differs("stdout", &case.stdout, &ours.stdout));
+    }
+    if case.stderr != ours.stderr {
+        differences.push(first_line_that_differs("stderr", &case.stderr, &ours.stderr));
     }
     if case.exit != ours.exit {
         differences.push(Difference::new("exit", case.exit.to_string(), ours.exit.to_string()));
     }
     differences
+}
+
+/// Whether each line is what ours prints at some instant while the command ran, the instants in order.
+fn is_printed_later(case: &Case) -> bool {
+    let expected: Vec<&str> = case.stdout.split('\n').collect();
+    let mut n_agreed = 0;
+    for delay_ms in (0..=MAX_DELAY_MS).step_by(DELAY_STEP_MS as usize) {
+        let Ok(ours) = case.run(delay_ms * 1000) else { return false };
+        let lines: Vec<&str> = ours.stdout.split('\n').collect();
+        if lines.len() != expected.len() {
+            return false;
+        }
+        let more = expected[n_agreed..].iter().zip(&lines[n_agreed..]).take_while(|(a, b)| a == b).count();
+        n_agreed += more;
+        if n_agreed == expected.len() {
+            return true;
+        }
+    }
+    false
 }
 
 fn first_line_that_differs(subject: &str, expected: &str, got: &str) -> Difference {
@@ -145,7 +189,9 @@ pub fn check_folder(folder: &Path) -> Result<KubectlReport> {
     paths.sort();
     for path in paths {
         let Some(text) = read_file(&path)? else { continue };
-        if let Ok(case) = Case::read(&text) {
+        if let Ok(mut case) = Case::read(&text) {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            case.id = name.trim_end_matches(".gz").trim_end_matches(".json").to_owned();
             cases.push(case);
         }
     }
@@ -190,7 +236,7 @@ fn read_file(path: &Path) -> Result<Option<String>> {
 }
 
 /// Objects that a command needs and its recording lacks: the workload of a rollout history, of which the revisions tell name
-/// and uid; and the slices of a described service, which its pods tell.
+/// and uid.
 fn stand_ins(command: &Command, objects: &[Value], namespace: &str) -> Vec<Value> {
     let Command::Rollout(rollout) = command else { return Vec::new() };
     let kinds = [

@@ -186,7 +186,7 @@ impl<T, F: Fn(&T, &T) -> bool> Sorter<'_, T, F> {
         }
         let mut random = length as u64;
         let mask = (1u64 << (u64::BITS - (length as u64).leading_zeros())) - 1;
-        let index = a + (length / 4) * 2 - 1;
+        let index = a + (length / 4) * 2;
         for i in 0..3 {
             random ^= random << 13;
             random ^= random >> 7;

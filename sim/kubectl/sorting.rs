@@ -1,8 +1,6 @@
 //! `--sort-by`: objects by a field.
 //!
-//! Source: kubectl `pkg/cmd/get/sorter.go`; `sortorder.NaturalLess`.
-
-use std::cmp::Ordering;
+//! Source: kubectl `pkg/cmd/get/sorter.go`.
 
 use serde_json::Value;
 
@@ -43,7 +41,7 @@ fn less(a: &Value, b: &Value) -> bool {
         },
         (Value::String(a), Value::String(b)) => match (a.parse::<Quantity>(), b.parse::<Quantity>()) {
             (Ok(a), Ok(b)) => a < b,
-            _ => natural(a, b).is_lt(),
+            _ => a < b,
         },
         (Value::Bool(a), Value::Bool(b)) => !a & b,
         (Value::Array(a), Value::Array(b)) => {
@@ -58,48 +56,27 @@ fn less(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// Compares texts with the numbers in them by value.
-fn natural(a: &str, b: &str) -> Ordering {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let (mut i, mut j) = (0, 0);
-    while i < a.len() && j < b.len() {
-        match (a[i].is_ascii_digit(), b[j].is_ascii_digit()) {
-            (true, false) => return Ordering::Less,
-            (false, true) => return Ordering::Greater,
-            (false, false) => {
-                if a[i] != b[j] {
-                    return a[i].cmp(&b[j]);
-                }
-                i += 1;
-                j += 1;
-            }
-            (true, true) => {
-                let zeros = |text: &[u8], from: usize| from + text[from..].iter().take_while(|&&c| c == b'0').count();
-                let digits =
-                    |text: &[u8], from: usize| from + text[from..].iter().take_while(|c| c.is_ascii_digit()).count();
-                let (start_a, start_b) = (zeros(a, i), zeros(b, j));
-                (i, j) = (digits(a, start_a), digits(b, start_b));
-                let order = (i - start_a)
-                    .cmp(&(j - start_b))
-                    .then_with(|| a[start_a..i].cmp(&b[start_b..j]))
-                    .then(start_a.cmp(&start_b));
-                if order.is_ne() {
-                    return order;
-                }
-            }
-        }
-    }
-    a.len().cmp(&b.len())
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
-    fn numbers_in_names_count() {
-        let mut names = ["web-10", "web-2", "web-1a", "web-01", "web-1"];
-        names.sort_by(|a, b| natural(a, b));
-        assert_eq!(names, ["web-1", "web-01", "web-1a", "web-2", "web-10"]);
+    fn quantities_go_by_amount_and_other_texts_by_letters() {
+        let sorted = |values: [&str; 4]| {
+            let objects: Vec<Value> = values.iter().map(|value| json!({ "x": value })).collect();
+            let mut references: Vec<&Value> = objects.iter().collect();
+            sort_by(&mut references, ".x").unwrap();
+            references.iter().map(|object| object["x"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(sorted(["1Gi", "200Mi", "3", "2k"]), ["3", "2k", "200Mi", "1Gi"]);
+        assert_eq!(sorted(["web-10", "web-2", "web-1a", "web-1"]), ["web-1", "web-10", "web-1a", "web-2"]);
+    }
+
+    #[test]
+    fn a_path_that_nothing_has_is_an_error() {
+        let object = json!({});
+        assert!(sort_by(&mut vec![&object], ".x").unwrap_err().contains("couldn't find any field"));
     }
 }

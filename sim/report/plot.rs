@@ -10,5 +10,5 @@ mod gantt;
 mod line;
 
 pub use cdf::{Cdf, CdfChart, cdf_chart};
-pub use gantt::{GanttChart, GanttPhase, GanttPod, gantt_chart};
+pub use gantt::{GanttChart, GanttPhase, GanttPod, MAX_ROWS, gantt_chart};
 pub use line::{Layering, LineChart, Series, ValueUnit, line_chart};

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::workload::{Arrival, GenerateSpec, Trace, pods};
 
 /// A source of arrivals as the scenario describes it; opened anew for every run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum WorkloadSource {
     /// A trace, read through once before the run so that nothing in it can fail later.
     Trace {
@@ -25,6 +25,15 @@ pub enum WorkloadSource {
         /// Namespace of its pods.
         namespace: String,
     },
+}
+
+impl std::fmt::Debug for WorkloadSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            WorkloadSource::Trace { trace, .. } => write!(f, "Trace({})", trace.name()),
+            WorkloadSource::Generate { spec, .. } => write!(f, "Generate({})", spec.name),
+        }
+    }
 }
 
 impl WorkloadSource {

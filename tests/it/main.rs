@@ -1,6 +1,9 @@
 //! The one integration test binary. Each module is one boundary of the product.
 
+mod kubelet;
+mod queue;
 mod workload;
 mod workload_plots;
 
 mod kubectl;
+mod scheduler_conformance;

@@ -110,8 +110,15 @@ fn pods_on_nodes() {
         node: None,
         phases: vec![(Time::from_secs(60), Time::from_secs(600), GanttPhase::Pending)],
     });
-    let chart =
-        GanttChart { title: "Pods on their nodes".into(), from: Time::ZERO, to: Time::from_secs(600), nodes, pods };
+    let chart = GanttChart {
+        title: "Pods on their nodes".into(),
+        from: Time::ZERO,
+        to: Time::from_secs(600),
+        nodes,
+        pods,
+        n_more_nodes: 0,
+        n_more_pods: 0,
+    };
     assert_eq!(gantt_chart(&chart), gantt_chart(&chart));
     look("gantt", &gantt_chart(&chart));
 }
@@ -139,8 +146,15 @@ fn empty_and_odd_data_still_make_a_plot() {
     for values in [vec![], vec![Span::ZERO], vec![Span::MAX, Span::ZERO], vec![Span::from_secs(1); 3]] {
         look("cdf_odd", &cdf_chart(&chart(vec![Cdf { name: "x".into(), values }])));
     }
-    let gantt =
-        |pods: Vec<GanttPod>, to: Time| GanttChart { title: String::new(), from: Time::ZERO, to, nodes: vec![], pods };
+    let gantt = |pods: Vec<GanttPod>, to: Time| GanttChart {
+        title: String::new(),
+        from: Time::ZERO,
+        to,
+        nodes: vec![],
+        pods,
+        n_more_nodes: 0,
+        n_more_pods: 0,
+    };
     look("gantt_empty", &gantt_chart(&gantt(vec![], Time::ZERO)));
     let pod =
         GanttPod { name: "p".into(), node: None, phases: vec![(Time::from_secs(9), Time::NEVER, GanttPhase::Pending)] };

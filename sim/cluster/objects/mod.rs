@@ -7,6 +7,7 @@ mod deployment;
 mod fields;
 mod kept;
 mod namespace;
+mod pod_disruption_budget;
 mod replica_set;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use serde_json::{Map, Value};
 pub use deployment::{Deployment, DeploymentStatus, DeploymentStrategy};
 pub use kept::Kept;
 pub use namespace::{Namespace, NamespacePhase};
+pub use pod_disruption_budget::{DisruptionBound, PodDisruptionBudget};
 pub use replica_set::{ReplicaSet, ReplicaSetStatus};
 
 use super::intern::Interner;
@@ -46,6 +48,8 @@ pub enum Body {
     Kept(Kept),
     /// A namespace.
     Namespace(Namespace),
+    /// A PodDisruptionBudget.
+    PodDisruptionBudget(Box<PodDisruptionBudget>),
     /// A Deployment.
     Deployment(Box<Deployment>),
     /// A ReplicaSet or a ReplicationController.
@@ -136,6 +140,7 @@ pub(crate) use body_variant;
 pub fn lower(info: &KindInfo, object: &Value, cx: &mut Lowering<'_>) -> Result<Body, String> {
     Ok(match info.kind {
         Namespace::KIND => Namespace::lower(object, cx)?.into_body(),
+        PodDisruptionBudget::KIND => PodDisruptionBudget::lower(object, cx)?.into_body(),
         Deployment::KIND => Deployment::lower(object, cx)?.into_body(),
         ReplicaSet::KIND | "ReplicationController" => ReplicaSet::lower(object, cx)?.into_body(),
         _ => Kept::lower(object, cx)?.into_body(),
@@ -147,6 +152,9 @@ pub fn keep_status(body: &mut Body, old: &Body) {
     match (body, old) {
         (Body::Kept(new), Body::Kept(old)) => new.keep_status(old),
         (Body::Namespace(new), Body::Namespace(old)) => new.keep_status(old),
+        (Body::Deployment(new), Body::Deployment(old)) => new.keep_status(old),
+        (Body::ReplicaSet(new), Body::ReplicaSet(old)) => new.keep_status(old),
+        (Body::PodDisruptionBudget(new), Body::PodDisruptionBudget(old)) => new.keep_status(old),
         _ => {}
     }
 }
@@ -156,6 +164,7 @@ pub fn export(body: &Body, cx: Exporting<'_>, object: &mut Map<String, Value>) {
     match body {
         Body::Kept(kept) => kept.export(cx, object),
         Body::Namespace(namespace) => namespace.export(cx, object),
+        Body::PodDisruptionBudget(budget) => budget.export(cx, object),
         Body::Deployment(deployment) => deployment.export(cx, object),
         Body::ReplicaSet(replica_set) => replica_set.export(cx, object),
     }

@@ -172,6 +172,7 @@ fn readiness_gates(pod: &Value) -> String {
 mod tests {
     use serde_json::{Value, json};
 
+    use super::super::Scene;
     use super::*;
 
     fn status_of(pod: Value) -> String {

@@ -47,12 +47,16 @@ pub struct GanttChart {
     pub nodes: Vec<String>,
     /// Pods, in any order.
     pub pods: Vec<GanttPod>,
+    /// Nodes that the caller has left out of `nodes`, because they would not fit anyhow.
+    pub n_more_nodes: usize,
+    /// Pods that the caller has left out of `pods`.
+    pub n_more_pods: usize,
 }
 
 const WIDTH: i32 = 1100;
 const ROW: i32 = 15;
 /// Rows of bars in one plot at most; what is beyond is left out and said.
-const MAX_ROWS: usize = 80;
+pub const MAX_ROWS: usize = 80;
 /// Rows of one lane at most.
 const MAX_LANE_ROWS: usize = 16;
 const NO_NODE: &str = "no node";
@@ -135,16 +139,17 @@ fn lanes(chart: &GanttChart) -> (Vec<Lane<'_>>, Option<String>) {
     names.extend(chart.nodes.iter().map(|node| Some(node.as_str())));
     let known: std::collections::BTreeSet<Option<&str>> = names.iter().copied().collect();
     names.extend(by_node.keys().copied().filter(|name| !known.contains(name)));
-    let n_nodes = names.iter().flatten().count();
-    let (mut shown, mut n_rows, mut n_hidden_pods, mut n_shown_nodes) = (Vec::new(), 0, 0, 0);
+    let n_nodes = names.iter().flatten().count() + chart.n_more_nodes;
+    let (mut shown, mut n_rows, mut n_hidden_pods, mut n_shown_nodes) = (Vec::new(), 0, chart.n_more_pods, 0);
     for name in names {
-        let mut rows = packed(by_node.remove(&name).unwrap_or_default());
-        if n_rows + rows.len().clamp(1, MAX_LANE_ROWS) > MAX_ROWS {
-            n_hidden_pods += rows.iter().map(Vec::len).sum::<usize>();
+        let pods = by_node.remove(&name).unwrap_or_default();
+        let n_pods = pods.len();
+        let (rows, n_without_row) = packed(pods);
+        if n_rows + rows.len().max(1) > MAX_ROWS {
+            n_hidden_pods += n_pods;
             continue;
         }
-        n_hidden_pods += rows.iter().skip(MAX_LANE_ROWS).map(Vec::len).sum::<usize>();
-        rows.truncate(MAX_LANE_ROWS);
+        n_hidden_pods += n_without_row;
         n_rows += rows.len().max(1);
         n_shown_nodes += usize::from(name.is_some());
         shown.push(Lane { name: name.unwrap_or(NO_NODE).to_owned(), rows });
@@ -155,21 +160,24 @@ fn lanes(chart: &GanttChart) -> (Vec<Lane<'_>>, Option<String>) {
     (shown, note)
 }
 
-/// Pods into as few rows as possible, each in the first row that is free.
-fn packed(mut pods: Vec<&GanttPod>) -> Vec<Vec<&GanttPod>> {
+/// Pods into as few rows as possible, each in the first row that is free; and how many found none.
+fn packed(mut pods: Vec<&GanttPod>) -> (Vec<Vec<&GanttPod>>, usize) {
     pods.sort_by(|a, b| (begin(a), end(a), &a.name).cmp(&(begin(b), end(b), &b.name)));
     let mut rows: Vec<(Time, Vec<&GanttPod>)> = Vec::new();
+    let mut n_without_row = 0;
     for pod in pods {
         let (begin, end) = (begin(pod).unwrap_or_default(), end(pod).unwrap_or_default());
+        let n_rows = rows.len();
         match rows.iter_mut().find(|(free, _)| *free <= begin) {
             Some((free, row)) => {
                 *free = end;
                 row.push(pod);
             }
+            None if n_rows == MAX_LANE_ROWS => n_without_row += 1,
             None => rows.push((end, vec![pod])),
         }
     }
-    rows.into_iter().map(|(_, row)| row).collect()
+    (rows.into_iter().map(|(_, row)| row).collect(), n_without_row)
 }
 
 fn begin(pod: &GanttPod) -> Option<Time> {
@@ -223,7 +231,7 @@ mod tests {
     #[test]
     fn pods_that_do_not_overlap_share_a_row() {
         let pods = [pod("a", None, 0, 10), pod("b", None, 5, 15), pod("c", None, 10, 20), pod("d", None, 15, 16)];
-        let rows = packed(pods.iter().collect());
+        let (rows, _) = packed(pods.iter().collect());
         let names: Vec<String> = rows.iter().map(|row| row.iter().map(|pod| pod.name.as_str()).collect()).collect();
         assert_eq!(names, ["ac", "bd"]);
     }
@@ -232,10 +240,17 @@ mod tests {
     fn what_does_not_fit_is_said() {
         let nodes: Vec<String> = (0..200).map(|i| format!("node-{i}")).collect();
         let pods = (0..300).map(|i| pod(&format!("p{i}"), Some(nodes[i % 200].as_str()), 0, 10)).collect();
-        let chart =
-            GanttChart { title: "t".into(), from: Time::ZERO, to: Time::from_secs(10), nodes: nodes.clone(), pods };
+        let chart = GanttChart {
+            title: "t".into(),
+            from: Time::ZERO,
+            to: Time::from_secs(10),
+            nodes: nodes.clone(),
+            pods,
+            n_more_nodes: 3,
+            n_more_pods: 5,
+        };
         let (lanes, note) = lanes(&chart);
         assert_eq!(lanes.len(), 40);
-        assert_eq!(note.as_deref(), Some("40 of 200 nodes shown; 220 pods do not fit into the plot"));
+        assert_eq!(note.as_deref(), Some("40 of 203 nodes shown; 225 pods do not fit into the plot"));
     }
 }
