@@ -1,6 +1,6 @@
 //! What the API server does with an object that is created or updated: decode strictly, fill in defaults, admit, check.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::fmt;
 
 use super::admission::{self, Lookup, Nothing};
@@ -135,7 +135,17 @@ pub fn accept(value: &Value, context: &AcceptContext<'_>) -> Result<Accepted, Re
         put(meta, "generation", 1);
     }
     let mut causes = Causes::default();
-    metadata::validate(get(&object, "metadata"), info.namespaced, rules.name, &Path::ROOT.child("metadata"), &mut causes);
+    (rules.allocate)(&object, &mut causes);
+    if !causes.is_empty() {
+        return Err(invalid(&object, info, causes));
+    }
+    metadata::validate(
+        get(&object, "metadata"),
+        info.namespaced,
+        rules.name,
+        &Path::ROOT.child("metadata"),
+        &mut causes,
+    );
     (rules.validate)(&object, None, &mut causes);
     if !causes.is_empty() {
         return Err(invalid(&object, info, causes));
@@ -244,9 +254,15 @@ fn undecodable(error: DecodeError, info: &KindInfo, version: &str) -> Refusal {
 /// Sets what the server decides itself: namespace, name, generation. Gives the namespace.
 fn complete_metadata(object: &mut Value, info: &KindInfo, context: &AcceptContext<'_>) -> String {
     let meta = ensure(object, "metadata");
-    for field in
-        ["creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields", "resourceVersion", "uid"]
-    {
+    for field in [
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "selfLink",
+        "managedFields",
+        "resourceVersion",
+        "uid",
+    ] {
         remove(meta, field);
     }
     if info.namespaced && text(meta, "namespace").is_empty() {
@@ -277,7 +293,14 @@ fn reset_status(object: &mut Value, info: &KindInfo, version: &str) {
 fn carry_over(object: &mut Value, old: &Value, info: &KindInfo, context: &AcceptContext<'_>) {
     let stored = get(old, "metadata");
     let meta = ensure(object, "metadata");
-    for field in ["creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation", "resourceVersion"] {
+    for field in [
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "selfLink",
+        "generation",
+        "resourceVersion",
+    ] {
         match get(stored, field) {
             Value::Null => remove(meta, field),
             value => put(meta, field, value.clone()),
@@ -378,6 +401,5 @@ fn nearest_kind(refusal: &Refusal, document: &Document) -> Option<String> {
         return Some(format!("{} is served as apiVersion: {}", info.kind, info.api_version()));
     }
     let near = nearest(document.kind(), KINDS.iter().map(|info| info.kind))?;
-    let _ = json!(null);
     Some(format!("did you mean `{near}`?"))
 }

@@ -31,7 +31,6 @@ pub fn decode(text: &str) -> Result<Vec<u8>, CorruptInput> {
         let mut quantum = [0u8; 4];
         let mut n = 0;
         let mut padded = false;
-        let start = at;
         while n < 4 {
             let Some(&byte) = input.get(at) else {
                 return if n == 0 { Ok(bytes) } else { Err(CorruptInput(at - n)) };
@@ -54,7 +53,6 @@ pub fn decode(text: &str) -> Result<Vec<u8>, CorruptInput> {
                 }
             }
         }
-        let _ = start;
         let whole =
             [quantum[0] << 2 | quantum[1] >> 4, quantum[1] << 4 | quantum[2] >> 2, quantum[2] << 6 | quantum[3]];
         bytes.extend_from_slice(&whole[..n - 1]);

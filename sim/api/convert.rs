@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::view::{ensure, fill, get, get_mut, has, items_mut, list, put, remove, text};
+use super::view::{ensure, fill, get, get_mut, has, items_mut, put, remove, text};
 
 /// Rewrites an object of a version that is no longer served. The warning says what was done.
 pub fn modernize(object: &mut Value) -> Option<String> {
@@ -35,9 +35,10 @@ fn served_version(version: &str, kind: &str) -> Option<&'static str> {
         ("policy/v1beta1", "PodDisruptionBudget") => "policy/v1",
         ("autoscaling/v2beta1" | "autoscaling/v2beta2", "HorizontalPodAutoscaler") => "autoscaling/v2",
         ("scheduling.k8s.io/v1beta1" | "scheduling.k8s.io/v1alpha1", "PriorityClass") => "scheduling.k8s.io/v1",
-        ("storage.k8s.io/v1beta1", "StorageClass" | "CSIDriver" | "CSINode" | "VolumeAttachment" | "CSIStorageCapacity") => {
-            "storage.k8s.io/v1"
-        }
+        (
+            "storage.k8s.io/v1beta1",
+            "StorageClass" | "CSIDriver" | "CSINode" | "VolumeAttachment" | "CSIStorageCapacity",
+        ) => "storage.k8s.io/v1",
         ("coordination.k8s.io/v1beta1", "Lease") => "coordination.k8s.io/v1",
         ("discovery.k8s.io/v1beta1", "EndpointSlice") => "discovery.k8s.io/v1",
         ("node.k8s.io/v1beta1", "RuntimeClass") => "node.k8s.io/v1",
@@ -180,7 +181,6 @@ fn endpoint_slice(object: &mut Value) {
             }
         }
     }
-    let _ = list(object, "endpoints");
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub mod patch;
 pub mod pod_resources_default;
 pub mod qos;
 pub mod quantity;
+pub mod rbac;
 pub mod resources;
 pub mod schema;
 pub mod selector;

@@ -134,7 +134,11 @@ pub fn port_number(number: i64) -> Vec<String> {
 
 /// What is wrong with `number` if it is to be in a range.
 pub fn in_range(number: i64, low: i64, high: i64) -> Vec<String> {
-    if (low..=high).contains(&number) { Vec::new() } else { vec![format!("must be between {low} and {high}, inclusive")] }
+    if (low..=high).contains(&number) {
+        Vec::new()
+    } else {
+        vec![format!("must be between {low} and {high}, inclusive")]
+    }
 }
 
 /// What is wrong with `text` as a key of a ConfigMap or Secret.

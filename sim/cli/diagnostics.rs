@@ -40,7 +40,8 @@ pub fn render(error: &Error, severity: Severity, style: Style) -> String {
         Some(place) => match &place.source {
             Some(source) => title.element(snippet(place, source, help)),
             None => {
-                let origin = Origin::path(place.file.as_ref()).line(place.line as usize).char_column(place.column as usize);
+                let origin =
+                    Origin::path(place.file.as_ref()).line(place.line as usize).char_column(place.column as usize);
                 with_help(title.element(origin), help)
             }
         },
@@ -76,7 +77,11 @@ fn with_help<'a>(group: Group<'a>, help: Option<&'a str>) -> Group<'a> {
 }
 
 /// The line of a place with carets under what is wrong, and the help beside them.
-fn snippet<'a>(place: &'a Place, source: &'a str, help: Option<&'a str>) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+fn snippet<'a>(
+    place: &'a Place,
+    source: &'a str,
+    help: Option<&'a str>,
+) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
     let offset = |characters: usize| source.char_indices().nth(characters).map_or(source.len(), |(at, _)| at);
     let start = offset((place.column as usize).saturating_sub(1));
     let end = offset((place.column as usize).saturating_sub(1) + place.width as usize).max(start);

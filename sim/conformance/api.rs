@@ -44,6 +44,8 @@ pub struct KindTally {
 pub struct ApiReport {
     /// By kind.
     pub kinds: BTreeMap<String, KindTally>,
+    /// Cases in which filling in what was stored changes it again.
+    pub not_idempotent: Vec<String>,
     /// Case id, aspect and what differs, in the order of the files. Differences of messages alone are not failures.
     pub differences: Vec<(String, &'static str, Difference)>,
 }
@@ -114,6 +116,13 @@ pub fn run_case(case: &Value, report: &mut ApiReport) {
     let id = text(case, "id").to_owned();
     let expect = get(case, "expect");
     let (kind, got) = answer(case);
+    if let Ok((_, accepted)) = &got {
+        let mut again = accepted.value.clone();
+        (crate::api::objects::rules(accepted.info.kind).default)(&mut again);
+        if again != accepted.value {
+            report.not_idempotent.push(id.clone());
+        }
+    }
     let tally = report.kinds.entry(kind).or_default();
     let mut differ = |aspect, tally: &mut Tally, differences: Vec<Difference>| {
         tally.total += 1;
@@ -168,8 +177,10 @@ fn settle(message: &str) -> String {
 }
 
 fn expected_causes(expect: &Value) -> Vec<String> {
-    let mut causes: Vec<String> =
-        list(expect, "causes").iter().map(|cause| format!("{} {}", text(cause, "field"), text(cause, "reason"))).collect();
+    let mut causes: Vec<String> = list(expect, "causes")
+        .iter()
+        .map(|cause| format!("{} {}", text(cause, "field"), text(cause, "reason")))
+        .collect();
     causes.sort();
     causes.dedup();
     causes
@@ -253,7 +264,9 @@ fn unreadable(kind: &str, error: &Error) -> Refusal {
         true => {
             let line = error.place.as_ref().map_or(0, |place| place.line);
             let what = &error.what;
-            format!("{kind} in version \"v1\" cannot be handled as a {kind}: strict decoding error: yaml: unmarshal errors:\n  line {line}: {what}")
+            format!(
+                "{kind} in version \"v1\" cannot be handled as a {kind}: strict decoding error: yaml: unmarshal errors:\n  line {line}: {what}"
+            )
         }
         false => format!("the object provided is unrecognized (must be of type {kind}): {error}"),
     };
@@ -312,6 +325,7 @@ mod tests {
             println!("{aspect} {id}: {difference}");
         }
         println!("{}", report.table());
+        assert!(report.not_idempotent.is_empty(), "{:?}", report.not_idempotent);
         let total = report.total();
         assert_eq!(total.verdict.agree, total.verdict.total);
         for tally in [total.causes, total.defaulted] {

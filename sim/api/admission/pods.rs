@@ -117,7 +117,9 @@ fn priority(spec: &mut Value, lookup: &dyn Lookup) -> Result<(), String> {
     let name = text(spec, "priorityClassName").to_owned();
     let class = match name.as_str() {
         "" => lookup.default_priority_class(),
-        name => Some(lookup.priority_class(name).ok_or_else(|| format!("no PriorityClass with name {name} was found"))?),
+        name => {
+            Some(lookup.priority_class(name).ok_or_else(|| format!("no PriorityClass with name {name} was found"))?)
+        }
     };
     let (value, policy) = match &class {
         Some(class) => (int(class, "value"), Some(text(class, "preemptionPolicy")).filter(|policy| !policy.is_empty())),
@@ -157,7 +159,8 @@ fn default_tolerations(spec: &mut Value) {
             (own == key || own.is_empty()) && ["NoExecute", ""].contains(&text(toleration, "effect"))
         });
         if !is_tolerated {
-            tolerations.push(json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}));
+            tolerations
+                .push(json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}));
         }
     }
     if !tolerations.is_empty() {
@@ -169,11 +172,9 @@ fn runtime_class(spec: &mut Value, lookup: &dyn Lookup) -> Result<(), String> {
     let name = text(spec, "runtimeClassName").to_owned();
     let class = match name.as_str() {
         "" => None,
-        name => Some(
-            lookup
-                .runtime_class(name)
-                .ok_or_else(|| format!("pod rejected: RuntimeClass {name:?} not found"))?,
-        ),
+        name => {
+            Some(lookup.runtime_class(name).ok_or_else(|| format!("pod rejected: RuntimeClass {name:?} not found"))?)
+        }
     };
     let overhead = class.as_ref().map(|class| get(get(class, "overhead"), "podFixed").clone()).unwrap_or_default();
     if overhead.is_null() {

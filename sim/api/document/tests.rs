@@ -72,3 +72,39 @@ fn byte_order_mark_and_empty_files() {
     let (documents, errors) = read_str("a.yaml", "# nothing\n---\n\n");
     assert!(documents.is_empty() && errors.is_empty());
 }
+
+/// The seeds of the fuzz targets, and what the targets assert.
+#[test]
+fn fuzz_corpora_hold() {
+    use crate::api::accept::{AcceptContext, accept, to_error};
+    let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus"));
+    let files = |name: &str| {
+        let entries = std::fs::read_dir(folder.join(name)).into_iter().flatten().flatten();
+        entries.filter_map(|entry| std::fs::read_to_string(entry.path()).ok()).collect::<Vec<_>>()
+    };
+    for text in files("documents") {
+        let (documents, _) = read_str("fuzz.yaml", &text);
+        for document in documents {
+            match accept(&document.value, &AcceptContext::default()) {
+                Ok(accepted) => {
+                    let mut again = accepted.value.clone();
+                    (crate::api::objects::rules(accepted.info.kind).default)(&mut again);
+                    assert_eq!(again, accepted.value);
+                }
+                Err(refusal) => drop(to_error(&refusal, &document)),
+            }
+        }
+    }
+    for text in files("quantities") {
+        if let Ok(quantity) = text.parse::<crate::api::quantity::Quantity>() {
+            assert_eq!(quantity.to_string().parse(), Ok(quantity));
+        }
+    }
+    for text in files("selectors") {
+        if let Ok(selector) = text.parse::<crate::api::selector::Selector>() {
+            let printed = selector.to_string();
+            let again: crate::api::selector::Selector = printed.parse().expect("a printed selector is one");
+            assert_eq!(again.to_string(), printed);
+        }
+    }
+}

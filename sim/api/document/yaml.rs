@@ -28,7 +28,7 @@ pub fn parse(text: &str) -> Result<Vec<Value>, Problem> {
             column: error.marker().col() as u32 + 1,
             error: syntax(error.info()),
         })?;
-        builder.take(event, span).map_err(|error| problem_at(span, error))?;
+        builder.take(event).map_err(|error| problem_at(span, error))?;
     }
     Ok(builder.documents)
 }
@@ -70,7 +70,7 @@ struct Builder {
 }
 
 impl Builder {
-    fn take(&mut self, event: Event<'_>, span: Span) -> Result<()> {
+    fn take(&mut self, event: Event<'_>) -> Result<()> {
         match event {
             Event::DocumentStart(_) => {
                 self.root = None;
@@ -83,7 +83,7 @@ impl Builder {
                 let frame = Frame::Mapping { map: Map::new(), merged: Vec::new(), key: Key::Awaited, anchor };
                 self.open(frame)?;
             }
-            Event::SequenceEnd | Event::MappingEnd => self.close(span)?,
+            Event::SequenceEnd | Event::MappingEnd => self.close()?,
             Event::Scalar(text, style, anchor, tag) => {
                 if self.awaits_key() && style == ScalarStyle::Plain && text == "<<" {
                     self.set_key(Key::Merge);
@@ -116,8 +116,7 @@ impl Builder {
         Ok(())
     }
 
-    fn close(&mut self, span: Span) -> Result<()> {
-        let _ = span;
+    fn close(&mut self) -> Result<()> {
         let (value, anchor) = match self.frames.pop() {
             Some(Frame::Sequence(items, anchor)) => (Value::Array(items), anchor),
             Some(Frame::Mapping { mut map, merged, anchor, .. }) => {

@@ -18,7 +18,7 @@ pub(super) fn validate(affinity: &Value, path: &Path<'_>, causes: &mut Causes) {
     for (index, term) in list(node, PREFERRED).iter().enumerate() {
         let path = path_preferred.index(index);
         weight(term, &path, causes);
-        node_term(get(term, "preference"), &path.child("preference"), causes);
+        node_term(get(term, "preference"), Values::Any, &path.child("preference"), causes);
     }
     for kind in ["podAffinity", "podAntiAffinity"] {
         let path = path.child(kind);
@@ -52,16 +52,26 @@ pub(super) fn node_selector(selector: &Value, path: &Path<'_>, causes: &mut Caus
     let terms = list(selector, "nodeSelectorTerms");
     if terms.is_empty() {
         causes.required(&path, "must have at least one node selector term");
+        return;
     }
     for (index, term) in terms.iter().enumerate() {
-        node_term(term, &path.index(index), causes);
+        node_term(term, Values::Labels, &path.index(index), causes);
     }
 }
 
-fn node_term(term: &Value, path: &Path<'_>, causes: &mut Causes) {
+/// Which values a node selector may ask for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Values {
+    /// Only what can be the value of a label.
+    Labels,
+    /// Anything: a preference that never holds does no harm.
+    Any,
+}
+
+fn node_term(term: &Value, allowed: Values, path: &Path<'_>, causes: &mut Causes) {
     let expressions = path.child("matchExpressions");
     for (index, requirement) in list(term, "matchExpressions").iter().enumerate() {
-        node_requirement(requirement, &expressions.index(index), causes);
+        node_requirement(requirement, allowed, &expressions.index(index), causes);
     }
     let fields = path.child("matchFields");
     for (index, requirement) in list(term, "matchFields").iter().enumerate() {
@@ -69,7 +79,7 @@ fn node_term(term: &Value, path: &Path<'_>, causes: &mut Causes) {
     }
 }
 
-fn node_requirement(requirement: &Value, path: &Path<'_>, causes: &mut Causes) {
+fn node_requirement(requirement: &Value, allowed: Values, path: &Path<'_>, causes: &mut Causes) {
     let values = list(requirement, "values");
     match text(requirement, "operator") {
         "In" | "NotIn" if values.is_empty() => {
@@ -88,7 +98,7 @@ fn node_requirement(requirement: &Value, path: &Path<'_>, causes: &mut Causes) {
     let key = text(requirement, "key");
     causes.invalid_for(&path.child("key"), key, names::label_key_errors(key));
     let path = path.child("values");
-    for (index, value) in values.iter().enumerate() {
+    for (index, value) in values.iter().enumerate().filter(|_| allowed == Values::Labels) {
         let value = value.as_str().unwrap_or("");
         causes.invalid_for(&path.index(index), value, names::label_value_errors(value));
     }
@@ -230,12 +240,15 @@ pub(super) fn tolerations(tolerations: &[Value], path: &Path<'_>, causes: &mut C
         }
         match operator {
             "" | "Equal" => {
-                causes.invalid_for(&path.child("operator"), value, names::label_value_errors(value));
+                let errors = names::label_value_errors(value);
+                if !errors.is_empty() {
+                    causes.invalid(&path.child("operator"), value, errors.join(";"));
+                }
             }
             "Exists" => {
                 if !value.is_empty() {
                     let what = "value must be empty when `operator` is 'Exists'";
-                    causes.invalid(&path.child("operator"), toleration, what);
+                    causes.invalid(&path.child("operator"), value, what);
                 }
             }
             // TaintTolerationComparisonOperators is off by default; the server lists its operators all the same.

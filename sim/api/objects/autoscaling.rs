@@ -2,7 +2,7 @@
 
 use crate::api::causes::{Causes, Path, Raw};
 use crate::api::names;
-use crate::api::view::{ensure, fill, get, get_mut, has, int, items_mut, list, maybe_int, put, text};
+use crate::api::view::{ensure, fill, get, get_mut, has, int, list, maybe_int, put, text};
 use serde_json::{Value, json};
 
 use super::metadata::{label_selector, shown_selector};
@@ -36,7 +36,6 @@ pub(super) fn default_autoscaler(object: &mut Value) {
             put(rules, "policies", policies);
         }
     }
-    let _ = items_mut;
 }
 
 /// What the registry gives a new autoscaler.
@@ -70,7 +69,8 @@ pub(super) fn validate_autoscaler(object: &Value, causes: &mut Causes) {
         validate_metric(metric, &metrics.index(index), causes);
     }
     if min == Some(0) {
-        let scales_from_nothing = list(spec, "metrics").iter().any(|metric| ["Object", "External"].contains(&text(metric, "type")));
+        let scales_from_nothing =
+            list(spec, "metrics").iter().any(|metric| ["Object", "External"].contains(&text(metric, "type")));
         if !scales_from_nothing {
             let what = "must specify at least one Object or External metric to support scaling to zero replicas";
             causes.forbidden(&metrics, what);
@@ -93,7 +93,8 @@ fn target_reference(reference: &Value, path: &Path<'_>, causes: &mut Causes) {
         }
     }
     let version = text(reference, "apiVersion");
-    let group_is_missing = !version.contains('/') && !(version == "v1" && text(reference, "kind") == "ReplicationController");
+    let group_is_missing =
+        !version.contains('/') && !(version == "v1" && text(reference, "kind") == "ReplicationController");
     if path.to_string().ends_with("scaleTargetRef") && group_is_missing {
         causes.invalid(&path.child("apiVersion"), version, "apiVersion must specify API group");
     }

@@ -37,6 +37,14 @@ pub(super) fn default_node(object: &mut Value) {
     for kind in ["capacity", "allocatable"] {
         resources::default_list(status, kind);
     }
+    // The older field is the first of the newer.
+    let spec = ensure(object, "spec");
+    let first = list(spec, "podCIDRs").first().cloned();
+    match (text(spec, "podCIDR").to_owned(), first) {
+        (range, None) if !range.is_empty() => put(spec, "podCIDRs", json!([range])),
+        (range, Some(first)) if range.is_empty() => put(spec, "podCIDR", first),
+        _ => {}
+    }
 }
 
 /// The taint that admission puts on new nodes.
@@ -60,24 +68,31 @@ pub(super) fn validate_node(object: &Value, causes: &mut Causes) {
     for kind in ["capacity", "allocatable"] {
         let path = path.child(kind);
         for (resource, amount) in entries(get(object, "status"), kind) {
-            let name = path.key(resource);
-            resources::name(resource, &name, causes);
             resources::amount(resource, amount, &path.child(resource), causes);
         }
     }
-    let ranges = list(spec, "podCIDRs");
+    let ranges: Vec<&str> = list(spec, "podCIDRs").iter().filter_map(Value::as_str).collect();
     let path = Path::ROOT.child("spec.podCIDRs");
-    let given: Vec<&str> = match ranges {
-        [] => vec![text(spec, "podCIDR")],
-        _ => ranges.iter().filter_map(Value::as_str).collect(),
-    };
-    for (index, range) in given.iter().enumerate() {
-        if !range.is_empty() {
-            causes.invalid_for(&path.index(index), *range, names::cidr(range));
-        }
+    for (index, range) in ranges.iter().enumerate() {
+        causes.invalid_for(&path.index(index), *range, names::cidr(range));
     }
-    if ranges.len() > 2 {
+    let n_v6 = ranges.iter().filter(|range| range.contains(':')).count();
+    if ranges.len() > 2 || (ranges.len() == 2 && n_v6 != 1) {
         causes.invalid(&path, get(spec, "podCIDRs"), "may specify no more than one CIDR for each IP family");
+    }
+}
+
+/// Checks what an update of a Node may change.
+pub(super) fn validate_node_update(new: &Value, old: &Value, causes: &mut Causes) {
+    let (is, was) = (get(new, "spec"), get(old, "spec"));
+    let path = Path::ROOT.child("spec");
+    if has(was, "podCIDRs") && get(is, "podCIDRs") != get(was, "podCIDRs") {
+        let what = "node updates may not change podCIDR except from \"\" to valid";
+        causes.forbidden(&path.child("podCIDRs"), what);
+    }
+    if has(was, "providerID") && get(is, "providerID") != get(was, "providerID") {
+        let what = "node updates may not change providerID except from \"\" to valid";
+        causes.forbidden(&path.child("providerID"), what);
     }
 }
 
@@ -87,7 +102,10 @@ pub(super) fn taints(taints: &[Value], path: &Path<'_>, causes: &mut Causes) {
         let path = path.index(index);
         let (key, value) = (text(taint, "key"), text(taint, "value"));
         causes.invalid_for(&path.child("key"), key, names::label_key_errors(key));
-        causes.invalid_for(&path.child("value"), value, names::label_value_errors(value));
+        let errors = names::label_value_errors(value);
+        if !errors.is_empty() {
+            causes.invalid(&path.child("value"), value, errors.join(";"));
+        }
         match text(taint, "effect") {
             "NoSchedule" | "PreferNoSchedule" | "NoExecute" => {}
             "" => causes.required(&path.child("effect"), ""),

@@ -49,7 +49,8 @@ pub(super) fn default_secret(object: &mut Value) {
 /// Checks a Secret.
 pub(super) fn validate_secret(object: &Value, causes: &mut Causes) {
     let path = Path::ROOT.child("data");
-    let bytes = |key: &str| get(object, "data").get(key).and_then(Value::as_str).and_then(|text| base64::decode(text).ok());
+    let bytes =
+        |key: &str| get(object, "data").get(key).and_then(Value::as_str).and_then(|text| base64::decode(text).ok());
     let mut size = 0;
     for (key, _) in entries(object, "data") {
         causes.invalid_for(&path.key(key), key, names::config_key(key));
@@ -100,9 +101,20 @@ fn docker(bytes: Option<Vec<u8>>, key: &str, causes: &mut Causes) {
         return;
     };
     let text = String::from_utf8_lossy(&bytes);
-    if let Err(error) = serde_json::from_str::<Value>(&text) {
-        let redacted = Raw("\"<secret contents redacted>\"");
-        causes.invalid(&path.key(key), redacted, go_json_error(&text, &error));
+    let redacted = Raw("\"<secret contents redacted>\"");
+    match serde_json::from_str::<Value>(&text) {
+        Err(error) => causes.invalid(&path.key(key), redacted, go_json_error(&text, &error)),
+        Ok(Value::Object(_) | Value::Null) => {}
+        Ok(other) => {
+            let kind = match other {
+                Value::Array(_) => "array",
+                Value::String(_) => "string",
+                Value::Bool(_) => "bool",
+                _ => "number",
+            };
+            let what = format!("json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}");
+            causes.invalid(&path.key(key), redacted, what);
+        }
     }
 }
 

@@ -7,6 +7,20 @@ use serde_json::Value;
 
 use super::{probe, resources, security, volume};
 
+/// Checks what only pods, not templates, are strict about.
+pub(super) fn validate_only_for_pod(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
+    for name in ["containers", "initContainers"] {
+        let containers = path.child(name);
+        for (index, container) in list(spec, name).iter().enumerate() {
+            let image = text(container, "image");
+            if image.trim() != image {
+                let item = containers.index(index);
+                causes.invalid(&item.child("image"), image, "must not have leading or trailing whitespace");
+            }
+        }
+    }
+}
+
 /// What the checks of a container need to know of its pod.
 #[derive(Debug)]
 pub(super) struct PodFacts<'a> {
@@ -93,9 +107,14 @@ pub(super) fn validate_all(spec: &Value, pod: &PodFacts<'_>, path: &Path<'_>, ca
         let path = path.index(index);
         validate(container, pod, &path, causes);
         unique_name(container, &mut seen, &path, causes);
-        probe::validate_lifecycle(get(container, "lifecycle"), pod.grace_period, pod.os, &path.child("lifecycle"), causes);
+        probe::validate_lifecycle(
+            get(container, "lifecycle"),
+            pod.grace_period,
+            pod.os,
+            &path.child("lifecycle"),
+            causes,
+        );
         probe::validate_all(container, pod.grace_period, &path, causes);
-        resources::resize_policy(container, &path.child("resizePolicy"), pod.restart_policy, causes);
         restart_policy(container, &path, causes);
     }
     host_port_conflicts(containers, path, causes);
@@ -106,16 +125,19 @@ pub(super) fn validate_init(spec: &Value, pod: &PodFacts<'_>, path: &Path<'_>, c
     let mut seen: Vec<&str> = list(spec, "containers").iter().map(|container| text(container, "name")).collect();
     let containers = list(spec, "initContainers");
     for (index, container) in containers.iter().enumerate() {
+        let list_path = path;
         let path = path.index(index);
         validate(container, pod, &path, causes);
         restart_policy(container, &path, causes);
-        unique_name(container, &mut seen, &path, causes);
-        host_port_conflicts(std::slice::from_ref(container), &path, causes);
+        if !text(container, "name").is_empty() {
+            unique_name(container, &mut seen, &path, causes);
+        }
+        // They run one by one, so each is checked alone, as if it were the first.
+        host_port_conflicts(std::slice::from_ref(container), list_path, causes);
         let lifecycle = get(container, "lifecycle");
         if text(container, "restartPolicy") == "Always" {
             probe::validate_lifecycle(lifecycle, pod.grace_period, pod.os, &path.child("lifecycle"), causes);
             probe::validate_all(container, pod.grace_period, &path, causes);
-            resources::resize_policy(container, &path.child("resizePolicy"), pod.restart_policy, causes);
             continue;
         }
         let what = "may not be set for init containers without restartPolicy=Always";
@@ -124,15 +146,12 @@ pub(super) fn validate_init(spec: &Value, pod: &PodFacts<'_>, path: &Path<'_>, c
                 causes.forbidden(&path.child(hook), what);
             }
         }
-        if !list(container, "resizePolicy").is_empty() {
-            resources::resize_policy(container, &path.child("resizePolicy"), pod.restart_policy, causes);
-        }
     }
 }
 
 fn unique_name<'a>(container: &'a Value, seen: &mut Vec<&'a str>, path: &Path<'_>, causes: &mut Causes) {
     let name = text(container, "name");
-    if seen.contains(&name) && !name.is_empty() {
+    if seen.contains(&name) {
         causes.duplicate(&path.child("name"), name);
     }
     seen.push(name);
@@ -179,13 +198,11 @@ fn validate(container: &Value, pod: &PodFacts<'_>, path: &Path<'_>, causes: &mut
     let image = text(container, "image");
     if image.is_empty() {
         causes.required(&path.child("image"), "");
-    } else if image.trim() != image {
-        causes.invalid(&path.child("image"), image, "must not have leading or trailing whitespace");
     }
     let message_policy = text(container, "terminationMessagePolicy");
     if !["File", "FallbackToLogsOnError"].contains(&message_policy) {
         let path = path.child("terminationMessagePolicy");
-        causes.not_supported(&path, message_policy, &["FallbackToLogsOnError", "File"]);
+        causes.not_supported(&path, message_policy, &["File", "FallbackToLogsOnError"]);
     }
     ports(container, &path.child("ports"), causes);
     env(container, &path.child("env"), causes);
@@ -195,9 +212,15 @@ fn validate(container: &Value, pod: &PodFacts<'_>, path: &Path<'_>, causes: &mut
     if !["Always", "IfNotPresent", "Never"].contains(&pull) {
         causes.not_supported(&path.child("imagePullPolicy"), pull, &["Always", "IfNotPresent", "Never"]);
     }
-    resources::requirements(get(container, "resources"), &path.child("resources"), causes);
+    resources::requirements(get(container, "resources"), resources::container_name, &path.child("resources"), causes);
     claims(get(container, "resources"), &pod.claims, &path.child("resources").child("claims"), causes);
-    security::validate_container(get(container, "securityContext"), pod.has_user_namespace, &path.child("securityContext"), causes);
+    resources::resize_policy(container, &path.child("resizePolicy"), pod.restart_policy, causes);
+    security::validate_container(
+        get(container, "securityContext"),
+        pod.has_user_namespace,
+        &path.child("securityContext"),
+        causes,
+    );
 }
 
 fn claims(resources: &Value, known: &[&str], path: &Path<'_>, causes: &mut Causes) {
@@ -215,7 +238,7 @@ fn claims(resources: &Value, known: &[&str], path: &Path<'_>, causes: &mut Cause
         }
         seen.push(key);
         if !known.contains(&name) {
-            causes.not_found(&path.child("name"), name);
+            causes.not_found(&path, name);
         }
     }
 }
@@ -334,7 +357,8 @@ fn value_from(variable: &Value, path: &Path<'_>, causes: &mut Causes) {
         file_key_ref(get(from, "fileKeyRef"), &path.child("fileKeyRef"), causes);
     }
     if n == 0 {
-        let what = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`";
+        let what =
+            "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`";
         causes.invalid(path, "", what);
     } else if !text(variable, "value").is_empty() {
         causes.invalid(path, "", "may not be specified when `value` is not empty");
@@ -344,14 +368,44 @@ fn value_from(variable: &Value, path: &Path<'_>, causes: &mut Causes) {
 }
 
 fn file_key_ref(from: &Value, path: &Path<'_>, causes: &mut Causes) {
-    for field in ["volumeName", "path", "key"] {
-        if text(from, field).is_empty() {
-            causes.required(&path.child(field), "");
-        }
+    match text(from, "key") {
+        "" => causes.required(&path.child("key"), ""),
+        key => causes.invalid_for(&path.child("key"), key, names::env_var_name(key)),
     }
-    let key = text(from, "key");
-    if !key.is_empty() {
-        causes.invalid_for(&path.child("key"), key, names::env_var_name(key));
+    match text(from, "volumeName") {
+        "" => causes.required(&path.child("volumeName"), ""),
+        name => causes.invalid_for(&path.child("volumeName"), name, names::dns1123_label(name)),
+    }
+    match text(from, "path") {
+        "" => causes.required(&path.child("path"), ""),
+        file => security::no_back_steps(file, &path.child("path"), causes),
+    }
+}
+
+/// Checks that environment variables come only from files of `emptyDir` volumes of the pod.
+pub(super) fn validate_file_volumes(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
+    for name in ["initContainers", "containers"] {
+        let containers = path.child(name);
+        for (index, container) in list(spec, name).iter().enumerate() {
+            for (at, variable) in list(container, "env").iter().enumerate() {
+                let from = get(get(variable, "valueFrom"), "fileKeyRef");
+                if from.is_null() {
+                    continue;
+                }
+                let volume = text(from, "volumeName");
+                let item = containers.index(index);
+                let env = item.child("env");
+                let path = env.index(at);
+                let path = path.child("valueFrom.fileKeyRef.volumeName");
+                match list(spec, "volumes").iter().find(|source| text(source, "name") == volume) {
+                    None => causes.not_found(&path, volume),
+                    Some(source) if !has(source, "emptyDir") => {
+                        causes.invalid(&path, volume, "referenced volume must be of type emptyDir");
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
     }
 }
 
@@ -377,13 +431,20 @@ pub(super) fn field_ref(field: &Value, allowed: &[&str], path: &Path<'_>, causes
         causes.required(&path.child("fieldPath"), "");
         return;
     }
+    let whole = path;
     let path = path.child("fieldPath");
     let subscript = field_path.split_once("['").and_then(|(field, rest)| Some((field, rest.strip_suffix("']")?)));
     if let Some((of, key)) = subscript {
         match of {
-            "metadata.annotations" => causes.invalid_for(&path, field_path, names::label_key_errors(&key.to_lowercase())),
-            "metadata.labels" => causes.invalid_for(&path, field_path, names::label_key_errors(key)),
-            _ => causes.invalid(&path, of, "does not support subscript"),
+            "metadata.annotations" => {
+                let key = key.to_lowercase();
+                causes.invalid_for(whole, key.as_str(), names::label_key_errors(&key));
+            }
+            "metadata.labels" => causes.invalid_for(whole, key, names::label_key_errors(key)),
+            _ => {
+                let what = format!("error converting fieldPath: field label does not support subscript: {field_path}");
+                causes.invalid(&path, field_path, what);
+            }
         }
         return;
     }
@@ -424,18 +485,17 @@ fn is_field_label(path: &str) -> bool {
 
 /// Checks a reference to a resource of a container.
 pub(super) fn resource_field_ref(field: &Value, is_volume: bool, path: &Path<'_>, causes: &mut Causes) {
+    let resource = text(field, "resource");
+    let is_huge = ["limits.hugepages-", "requests.hugepages-"].iter().any(|prefix| resource.starts_with(prefix));
     if is_volume && text(field, "containerName").is_empty() {
         causes.required(&path.child("containerName"), "");
-        return;
-    }
-    let resource = text(field, "resource");
-    if resource.is_empty() {
+    } else if resource.is_empty() {
         causes.required(&path.child("resource"), "");
-        return;
-    }
-    let is_huge = ["limits.hugepages-", "requests.hugepages-"].iter().any(|prefix| resource.starts_with(prefix));
-    if !RESOURCE_FIELDS.contains(&resource) && !is_huge {
+    } else if !RESOURCE_FIELDS.contains(&resource) && !is_huge {
         causes.not_supported(&path.child("resource"), resource, RESOURCE_FIELDS);
+    }
+    if !RESOURCE_FIELDS.contains(&resource) && !is_huge {
+        return;
     }
     let divisor = text(field, "divisor");
     if divisor.is_empty() || divisor == "0" {
@@ -474,7 +534,10 @@ fn env_from(container: &Value, path: &Path<'_>, causes: &mut Causes) {
                 n += 1;
                 let name = text(get(from, kind), "name");
                 let path = path_of.child(kind);
-                causes.invalid_for(&path.child("name"), name, names::dns1123_subdomain(name));
+                match name {
+                    "" => causes.required(&path.child("name"), ""),
+                    _ => causes.invalid_for(&path.child("name"), name, super::metadata::subdomain_name(name, true)),
+                }
             }
         }
         if n == 0 {

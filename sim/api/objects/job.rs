@@ -3,8 +3,10 @@
 use crate::api::causes::{Causes, Path, Raw};
 use crate::api::names;
 use crate::api::selector::Selector;
-use crate::api::view::{ensure, fill, fill_text, flag, get, get_mut, has, int, items_mut, list, maybe_int, put, remove, text};
-use serde_json::{Value, json};
+use crate::api::view::{
+    ensure, fill, fill_text, flag, get, get_mut, has, int, items_mut, list, maybe_int, put, remove, text,
+};
+use serde_json::Value;
 
 use super::metadata::{IMMUTABLE, NON_NEGATIVE, label_selector, shown_selector};
 use super::{metadata, pod, schedule};
@@ -156,7 +158,14 @@ fn generated_selector(object: &Value, path: &Path<'_>, causes: &mut Causes) {
 
 /// Checks a Job's spec, and that of a CronJob's template.
 fn job_spec(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
-    for field in ["parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished", "backoffLimitPerIndex"] {
+    for field in [
+        "parallelism",
+        "completions",
+        "activeDeadlineSeconds",
+        "backoffLimit",
+        "ttlSecondsAfterFinished",
+        "backoffLimitPerIndex",
+    ] {
         non_negative(spec, field, path, causes);
     }
     max_failed_indexes(spec, path, causes);
@@ -175,7 +184,7 @@ fn job_spec(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
             causes.not_supported(&path, policy, &["Failed", "TerminatingOrFailed"]);
         }
     }
-    pod::validate_template(get(spec, "template"), &[], &path.child("template"), causes);
+    pod::validate_template(get(spec, "template"), &path.child("template"), causes);
     restart_policy(spec, path, causes);
 }
 
@@ -325,10 +334,16 @@ fn success_rule(rule: &Value, completions: i64, path: &Path<'_>, causes: &mut Ca
         causes.invalid(&path, count, NON_NEGATIVE);
     }
     if count > completions {
-        causes.invalid(&path, count, format!("must be less than or equal to {completions} (the number of specified completions)"));
+        causes.invalid(
+            &path,
+            count,
+            format!("must be less than or equal to {completions} (the number of specified completions)"),
+        );
     }
     if let Some(n) = n_indexes.filter(|&n| count > n) {
-        let what = format!("must be less than or equal to {n} (the number of indexes in the specified succeededIndexes field)");
+        let what = format!(
+            "must be less than or equal to {n} (the number of indexes in the specified succeededIndexes field)"
+        );
         causes.invalid(&path, count, what);
     }
 }
@@ -343,7 +358,9 @@ fn parse_indexes(text: &str, completions: i64) -> Result<i64, String> {
     for part in text.split(',') {
         let ends: Vec<&str> = part.split('-').collect();
         if ends.len() > 2 {
-            return Err(format!("the fragment {part:?} violates the requirement that an index interval can have at most two parts separated by '-'"));
+            return Err(format!(
+                "the fragment {part:?} violates the requirement that an index interval can have at most two parts separated by '-'"
+            ));
         }
         let first = parse_index(ends[0], completions)?;
         if let Some(previous) = previous.filter(|&previous| previous >= first) {
@@ -381,8 +398,11 @@ fn failure_policy(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
         causes.too_many(&path, rules.len(), 20);
     }
     let pod = get(get(spec, "template"), "spec");
-    let containers: Vec<&str> =
-        list(pod, "containers").iter().chain(list(pod, "initContainers")).map(|container| text(container, "name")).collect();
+    let containers: Vec<&str> = list(pod, "containers")
+        .iter()
+        .chain(list(pod, "initContainers"))
+        .map(|container| text(container, "name"))
+        .collect();
     for (index, rule) in rules.iter().enumerate() {
         failure_rule(spec, rule, &containers, &path.index(index), causes);
     }
@@ -494,7 +514,11 @@ pub(super) fn validate_cron_job(object: &Value, old: Option<&Value>, causes: &mu
     let template = get(spec, "jobTemplate");
     let template_path = path.child("jobTemplate");
     metadata::labels(get(get(template, "metadata"), "labels"), &template_path.child("metadata.labels"), causes);
-    metadata::annotations(get(get(template, "metadata"), "annotations"), &template_path.child("metadata.annotations"), causes);
+    metadata::annotations(
+        get(get(template, "metadata"), "annotations"),
+        &template_path.child("metadata.annotations"),
+        causes,
+    );
     let job = get(template, "spec");
     let job_path = template_path.child("spec");
     if has(job, "selector") {
@@ -603,7 +627,6 @@ fn template_update(new: &Value, old: &Value, path: &Path<'_>, causes: &mut Cause
     } else if !is_open && was != *is {
         causes.invalid(&path.child("template"), is, IMMUTABLE);
     }
-    let _ = json!(null);
 }
 
 fn copy(from: &Value, to: &mut Value, field: &str) {

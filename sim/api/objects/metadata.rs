@@ -119,15 +119,17 @@ fn finalizers(metadata: &Value, path: &Path<'_>, causes: &mut Causes) {
     const STANDARD: [&str; 3] = ["kubernetes", "foregroundDeletion", "orphan"];
     let finalizers: Vec<&str> = list(metadata, "finalizers").iter().filter_map(Value::as_str).collect();
     for finalizer in &finalizers {
-        let errors = names::label_key_errors(finalizer);
-        if errors.is_empty() && !finalizer.contains('/') && !STANDARD.contains(finalizer) {
-            causes.invalid(path, *finalizer, "name is neither a standard finalizer name nor is it fully qualified");
-        }
-        causes.invalid_for(path, *finalizer, errors);
+        causes.invalid_for(path, *finalizer, names::label_key_errors(finalizer));
     }
     if finalizers.contains(&"foregroundDeletion") && finalizers.contains(&"orphan") {
         let what = "finalizer orphan and foregroundDeletion cannot be both set";
         causes.invalid(path, get(metadata, "finalizers"), what);
+    }
+    for (index, finalizer) in finalizers.iter().enumerate() {
+        if !finalizer.contains('/') && !STANDARD.contains(finalizer) {
+            let what = "name is neither a standard finalizer name nor is it fully qualified";
+            causes.invalid(&path.index(index), *finalizer, what);
+        }
     }
 }
 

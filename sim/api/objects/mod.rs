@@ -51,6 +51,8 @@ pub struct Rules {
     pub prepare: fn(&mut Value, Birth<'_>),
     /// What the registry gives a new version of an object: new, old.
     pub prepare_update: fn(&mut Value, &Value),
+    /// Checks what a new object would be given by allocators, before anything else.
+    pub allocate: fn(&Value, &mut Causes),
     /// Checks all but `metadata`; the second is the stored object in an update.
     pub validate: fn(&Value, Option<&Value>, &mut Causes),
     /// Checks what an update may change: new, old.
@@ -79,6 +81,7 @@ const PLAIN: Rules = Rules {
     default: |_| (),
     prepare: |_, _| (),
     prepare_update: |_, _| (),
+    allocate: |_, _| (),
     validate: |_, _, _| (),
     validate_update: |_, _, _| (),
     has_generation: false,
@@ -137,7 +140,7 @@ static POD_TEMPLATE: Rules = Rules {
     default: |object| pod::default_template(crate::api::view::ensure(object, "template")),
     validate: |object, _, causes| {
         let path = super::causes::Path::ROOT.child("template");
-        pod::validate_template(crate::api::view::get(object, "template"), &[], &path, causes);
+        pod::validate_template(crate::api::view::get(object, "template"), &path, causes);
     },
     ..COUNTED
 };
@@ -186,12 +189,8 @@ static SERVICE: Rules = Rules {
     default: service::default,
     prepare_update: service::prepare_update,
     prepare: |object, _| service::prepare(object),
-    validate: |object, old, causes| {
-        service::validate(object, causes);
-        if old.is_none() {
-            service::validate_allocation(object, causes);
-        }
-    },
+    allocate: service::validate_allocation,
+    validate: |object, _, causes| service::validate(object, causes),
     validate_update: service::validate_update,
     ..PLAIN
 };
@@ -269,11 +268,8 @@ static LIMIT_RANGE: Rules = Rules {
     validate: |object, _, causes| quota::validate_limit_range(object, causes),
     ..PLAIN
 };
-static ROLE: Rules = Rules {
-    name: path_segment_name,
-    validate: |object, _, causes| rbac::validate_role(object, causes),
-    ..PLAIN
-};
+static ROLE: Rules =
+    Rules { name: path_segment_name, validate: |object, _, causes| rbac::validate_role(object, causes), ..PLAIN };
 static BINDING: Rules = Rules {
     name: path_segment_name,
     default: rbac::default_binding,
@@ -291,6 +287,7 @@ static NODE: Rules = Rules {
     default: cluster::default_node,
     prepare: |object, _| cluster::prepare_node(object),
     validate: |object, _, causes| cluster::validate_node(object, causes),
+    validate_update: cluster::validate_node_update,
     status: StatusAtBirth::Kept,
     ..PLAIN
 };

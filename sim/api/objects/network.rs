@@ -1,8 +1,8 @@
 //! Ingress, IngressClass, NetworkPolicy, EndpointSlice.
 
-use crate::api::causes::{Causes, Path, Raw};
+use crate::api::causes::{Causes, Path};
 use crate::api::names;
-use crate::api::view::{ensure, fill, fill_text, get, get_mut, has, int, items_mut, list, maybe_int, put, text};
+use crate::api::view::{ensure, fill, get, get_mut, has, int, items_mut, list, maybe_int, put, text};
 use serde_json::{Value, json};
 
 use super::job::domain_prefixed;
@@ -259,9 +259,8 @@ fn policy_port(port: &Value, path: &Path<'_>, causes: &mut Causes) {
     let end = maybe_int(port, "endPort");
     match get(port, "port") {
         Value::Null => {
-            if let Some(end) = end {
+            if end.is_some() {
                 causes.required(&path.child("port"), "may not be empty when `endPort` is specified");
-                let _ = end;
             }
         }
         number @ Value::Number(_) => {
@@ -338,7 +337,6 @@ pub(super) fn default_endpoint_slice(object: &mut Value) {
         fill(port, "name", "");
         fill(port, "protocol", "TCP");
     }
-    let _ = fill_text;
 }
 
 const ADDRESS_TYPES: &[&str] = &["FQDN", "IPv4", "IPv6"];
@@ -416,7 +414,6 @@ fn endpoints(object: &Value, kind: &str, causes: &mut Causes) {
             }
         }
     }
-    let _ = Raw("");
 }
 
 fn address_of(kind: &str, address: &str, path: &Path<'_>, causes: &mut Causes) {
@@ -433,7 +430,9 @@ fn address_of(kind: &str, address: &str, path: &Path<'_>, causes: &mut Causes) {
             }
             super::service::non_special_ip(address, path, causes);
         }
-        "FQDN" => causes.invalid_for(path, address, names::dns1123_subdomain(address.strip_suffix('.').unwrap_or(address))),
+        "FQDN" => {
+            causes.invalid_for(path, address, names::dns1123_subdomain(address.strip_suffix('.').unwrap_or(address)))
+        }
         _ => {}
     }
 }

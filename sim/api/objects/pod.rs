@@ -3,12 +3,11 @@
 use crate::api::causes::{Causes, Path};
 use crate::api::names;
 use crate::api::view::{
-    entries, ensure, fill, fill_int, fill_text, flag, get, get_mut, has, int, items_mut, list, maybe_int, put, remove, text,
+    ensure, entries, fill, fill_int, fill_text, flag, get, get_mut, has, int, items_mut, list, maybe_int, put, text,
 };
 use serde_json::{Value, json};
 
 use super::container::{self, PodFacts};
-use super::metadata::label_selector;
 use super::{affinity, pod_resources, resources, security, volume};
 
 /// Fills in a Pod.
@@ -51,9 +50,6 @@ const GATED: &str = "Scheduling is blocked due to non-empty scheduling gates";
 pub(super) fn default_template(template: &mut Value) {
     let spec = ensure(template, "spec");
     default_spec(spec);
-    if flag(spec, "hostNetwork") {
-        default_host_ports(spec);
-    }
 }
 
 /// Fills in a pod spec.
@@ -83,7 +79,6 @@ pub(super) fn default_spec(spec: &mut Value) {
         resources::default_list(amounts, "limits");
         resources::default_list(amounts, "requests");
     }
-    let _ = (fill_int, remove);
 }
 
 fn default_host_ports(spec: &mut Value) {
@@ -101,7 +96,8 @@ fn default_host_ports(spec: &mut Value) {
 pub(super) fn validate(pod: &Value, is_update: bool, causes: &mut Causes) {
     let spec = get(pod, "spec");
     let path = Path::ROOT.child("spec");
-    validate_spec(spec, &[], &path, causes);
+    validate_spec(spec, text(get(pod, "metadata"), "name"), &path, causes);
+    container::validate_only_for_pod(spec, &path, causes);
     if is_update {
         return;
     }
@@ -114,26 +110,26 @@ pub(super) fn validate(pod: &Value, is_update: bool, causes: &mut Causes) {
     }
 }
 
-/// Checks a template: its labels, annotations and spec. `claims` are volumes that come from outside.
-pub(super) fn validate_template(template: &Value, claims: &[Value], path: &Path<'_>, causes: &mut Causes) {
+/// Checks a template: its labels, annotations and spec.
+pub(super) fn validate_template(template: &Value, path: &Path<'_>, causes: &mut Causes) {
     let metadata = get(template, "metadata");
     super::metadata::labels(get(metadata, "labels"), &path.child("metadata").child("labels"), causes);
     super::metadata::annotations(get(metadata, "annotations"), &path.child("metadata").child("annotations"), causes);
     let path = path.child("spec");
-    validate_spec(get(template, "spec"), claims, &path, causes);
+    validate_spec(get(template, "spec"), "", &path, causes);
     if !list(get(template, "spec"), "ephemeralContainers").is_empty() {
         causes.forbidden(&path.child("ephemeralContainers"), "ephemeral containers not allowed in pod template");
     }
 }
 
 /// Checks a pod spec, in the order of the API server.
-fn validate_spec(spec: &Value, claims: &[Value], path: &Path<'_>, causes: &mut Causes) {
-    volume::validate_all(list(spec, "volumes"), "", &path.child("volumes"), causes);
+fn validate_spec(spec: &Value, pod_name: &str, path: &Path<'_>, causes: &mut Causes) {
+    let volumes = volume::validate_all(list(spec, "volumes"), pod_name, &path.child("volumes"), causes);
     let facts = PodFacts {
         grace_period: maybe_int(spec, "terminationGracePeriodSeconds"),
         restart_policy: text(spec, "restartPolicy"),
         os: text(get(spec, "os"), "name"),
-        volumes: list(spec, "volumes").iter().chain(claims).collect(),
+        volumes,
         has_user_namespace: get(spec, "hostUsers") == false,
         claims: list(spec, "resourceClaims").iter().map(|claim| text(claim, "name")).collect(),
     };
@@ -141,6 +137,7 @@ fn validate_spec(spec: &Value, claims: &[Value], path: &Path<'_>, causes: &mut C
     container::validate_all(spec, &facts, &path.child("containers"), causes);
     container::validate_init(spec, &facts, &path.child("initContainers"), causes);
     pod_resources::validate(spec, path, causes);
+    host_ports(spec, !pod_name.is_empty(), path, causes);
     let restart = text(spec, "restartPolicy");
     match restart {
         "Always" | "OnFailure" | "Never" => {}
@@ -149,20 +146,24 @@ fn validate_spec(spec: &Value, claims: &[Value], path: &Path<'_>, causes: &mut C
     }
     dns_policy(spec, path, causes);
     super::metadata::labels(get(spec, "nodeSelector"), &path.child("nodeSelector"), causes);
-    host_ports(spec, path, causes);
     security::validate_pod(spec, path, causes);
     image_pull_secrets(spec, &path.child("imagePullSecrets"), causes);
     affinity::validate(get(spec, "affinity"), &path.child("affinity"), causes);
     dns_config(spec, &path.child("dnsConfig"), causes);
     gates(spec, path, causes);
-    affinity::spread_constraints(list(spec, "topologySpreadConstraints"), &path.child("topologySpreadConstraints"), causes);
+    affinity::spread_constraints(
+        list(spec, "topologySpreadConstraints"),
+        &path.child("topologySpreadConstraints"),
+        causes,
+    );
     host_users(spec, path, causes);
+    hostname_override(spec, path, causes);
     names_and_numbers(spec, path, causes);
     affinity::tolerations(list(spec, "tolerations"), &path.child("tolerations"), causes);
     host_aliases(spec, &path.child("hostAliases"), causes);
     classes(spec, path, causes);
     security::validate_os(spec, path, causes);
-    let _ = label_selector;
+    container::validate_file_volumes(spec, path, causes);
 }
 
 fn resource_claims(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
@@ -179,14 +180,21 @@ fn resource_claims(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
             seen.push(name);
         }
         match (has(claim, "resourceClaimName"), has(claim, "resourceClaimTemplateName")) {
-            (true, true) => causes.invalid(&path, claim, "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"),
-            (false, false) => causes.invalid(&path, claim, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"),
+            (true, true) => causes.invalid(
+                &path,
+                claim,
+                "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified",
+            ),
+            (false, false) => {
+                causes.invalid(&path, claim, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`")
+            }
             _ => {}
         }
     }
 }
 
-fn host_ports(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
+/// On the host's network a port of the container is that port of the host; templates may leave it open.
+fn host_ports(spec: &Value, is_pod: bool, path: &Path<'_>, causes: &mut Causes) {
     if !flag(spec, "hostNetwork") {
         return;
     }
@@ -195,10 +203,10 @@ fn host_ports(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
         let path = path.index(index);
         let path = path.child("ports");
         for (at, port) in list(container, "ports").iter().enumerate() {
-            let number = int(port, "containerPort");
-            if int(port, "hostPort") != number {
-                let what = "must match `hostPort` when `hostNetwork` is true";
-                causes.invalid(&path.index(at).child("containerPort"), number, what);
+            let (number, host) = (int(port, "containerPort"), int(port, "hostPort"));
+            if (is_pod || host != 0) && host != number {
+                let what = "must match `containerPort` when `hostNetwork` is true";
+                causes.invalid(&path.index(at).child("hostPort"), host, what);
             }
         }
     }
@@ -239,7 +247,7 @@ fn dns_config(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
         causes.invalid(&path.child("searches"), get(config, "searches"), "must not have more than 32 search paths");
     }
     let words: Vec<&str> = searches.iter().filter_map(Value::as_str).collect();
-    if words.join(" ").chars().count() > 2048 {
+    if words.join(" ").len() > 2048 {
         let what = "must not have more than 2048 characters (including spaces) in the search list";
         causes.invalid(&path.child("searches"), get(config, "searches"), what);
     }
@@ -292,13 +300,21 @@ fn gates(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
 }
 
 fn host_users(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
+    const WHAT: &str = "when `hostUsers` is false";
     if get(spec, "hostUsers") != false {
         return;
     }
-    for field in ["hostNetwork", "hostPID", "hostIPC"] {
+    for (field, shown) in [("hostNetwork", "hostNetwork"), ("hostPID", "HostPID"), ("hostIPC", "HostIPC")] {
         if flag(spec, field) {
-            let what = format!("when `hostUsers` is false");
-            causes.forbidden(&path.child(field), &what);
+            causes.forbidden(&path.child(shown), WHAT);
+        }
+    }
+    for name in ["initContainers", "containers"] {
+        let containers = path.child(name);
+        for (index, container) in list(spec, name).iter().enumerate() {
+            if !list(container, "volumeDevices").is_empty() {
+                causes.forbidden(&containers.index(index).child("volumeDevices"), WHAT);
+            }
         }
     }
 }
@@ -323,24 +339,23 @@ fn names_and_numbers(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
             causes.invalid_for(&path.child(field), name, names::dns1123_label(name));
         }
     }
-    if has(spec, "hostnameOverride") {
-        hostname_override(spec, path, causes);
-    }
 }
 
 fn hostname_override(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
+    if !has(spec, "hostnameOverride") {
+        return;
+    }
     let name = text(spec, "hostnameOverride");
-    let path_of = path.child("hostnameOverride");
-    causes.invalid_for(&path_of, name, names::dns1123_subdomain(name));
+    let path = path.child("hostnameOverride");
+    for field in ["setHostnameAsFQDN", "hostNetwork"] {
+        if flag(spec, field) {
+            causes.forbidden(&path, &format!("may not be specified when {field} is true"));
+        }
+    }
     if name.len() > 64 {
-        causes.too_long(&path_of, 64);
+        causes.too_long(&path, 64);
     }
-    if flag(spec, "setHostnameAsFQDN") {
-        causes.forbidden(&path.child("setHostnameAsFQDN"), "can not set both `setHostnameAsFQDN` and `hostnameOverride`");
-    }
-    if flag(spec, "hostNetwork") {
-        causes.forbidden(&path.child("hostNetwork"), "can not set both `hostNetwork` and `hostnameOverride`");
-    }
+    causes.invalid_for(&path, name, names::dns1123_subdomain(name));
 }
 
 fn host_aliases(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
@@ -378,6 +393,6 @@ pub(super) fn preemption_policy(policy: &str, path: &Path<'_>, causes: &mut Caus
     match policy {
         "PreemptLowerPriority" | "Never" => {}
         "" => causes.required(path, ""),
-        other => causes.not_supported(path, other, &["Never", "PreemptLowerPriority"]),
+        other => causes.not_supported(path, other, &["PreemptLowerPriority", "Never"]),
     }
 }

@@ -18,18 +18,14 @@ pub(super) fn default(spec: &mut Value) {
         return;
     }
     let totals = container_requests(spec);
-    let all_request = |resource: &str| {
-        let containers = list(spec, "containers");
-        containers.iter().all(|container| has(get(get(container, "resources"), "requests"), resource))
-    };
-    let limits: Vec<(String, Value)> =
-        entries(get(spec, "resources"), "limits").map(|(resource, amount)| (resource.to_owned(), amount.clone())).collect();
+    let limits: Vec<(String, Value)> = entries(get(spec, "resources"), "limits")
+        .map(|(resource, amount)| (resource.to_owned(), amount.clone()))
+        .collect();
     let mut requests = Vec::new();
     for (resource, amount) in totals {
         let is_set = has(get(get(spec, "resources"), "requests"), &resource);
         let has_limit = limits.iter().any(|(limited, _)| *limited == resource);
         if is_supported(&resource) && !is_set && (has_limit || has(get(spec, "resources"), "requests")) {
-            let _ = &all_request;
             requests.push((resource, Value::from(amount.to_string())));
         }
     }
@@ -88,26 +84,25 @@ pub(super) fn validate(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
         return;
     }
     let path = path.child("resources");
-    let (limits, requests) = (path.child("limits"), path.child("requests"));
-    for (resource, amount) in entries(own, "limits") {
-        check(resource, amount, &limits, causes);
+    if text(get(spec, "os"), "name") == "windows" {
+        causes.forbidden(&path, "may not be set for a windows pod");
+        return;
     }
-    for (resource, amount) in entries(own, "requests") {
-        check(resource, amount, &requests, causes);
-        if let Some(limit) = get(own, "limits").get(resource) {
-            if quantity(amount) > quantity(limit) {
-                let limit = limit.as_str().unwrap_or("0");
-                causes.invalid(&requests, amount, format!("must be less than or equal to {resource} limit of {limit}"));
-            }
-        }
+    if has(own, "claims") {
+        causes.forbidden(&path.child("claims"), "claims may not be set for Resources at pod-level");
     }
+    let requests = path.child("requests");
+    resources::requirements(own, pod_level_name, &path, causes);
     let totals = container_requests(spec);
     for (resource, total) in &totals {
         if let Some(request) = get(own, "requests").get(resource) {
             if *total > quantity(request) {
                 let total = Value::from(total.to_string());
                 let request = request.as_str().unwrap_or("0");
-                let what = format!("must be greater than or equal to aggregate container requests of {}", total.as_str().unwrap_or(""));
+                let what = format!(
+                    "must be greater than or equal to aggregate container requests of {}",
+                    total.as_str().unwrap_or("")
+                );
                 causes.invalid(&requests.key(resource), request, what);
             }
         }
@@ -115,13 +110,12 @@ pub(super) fn validate(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     container_limits(spec, own, &path, causes);
 }
 
-fn check(resource: &str, amount: &Value, path: &Path<'_>, causes: &mut Causes) {
-    let path = path.key(resource);
-    if !is_supported(resource) {
-        causes.not_supported(&path, resource, &["cpu", "hugepages-", "memory"]);
-        return;
+fn pod_level_name(resource: &str, path: &Path<'_>, causes: &mut Causes) {
+    let before = causes.list.len();
+    resources::name(resource, path, causes);
+    if causes.list.len() == before && !is_supported(resource) {
+        causes.not_supported(path, resource, &["cpu", "hugepages-", "memory"]);
     }
-    resources::amount(resource, amount, &path, causes);
 }
 
 fn container_limits(spec: &Value, own: &Value, path: &Path<'_>, causes: &mut Causes) {
@@ -133,7 +127,11 @@ fn container_limits(spec: &Value, own: &Value, path: &Path<'_>, causes: &mut Cau
                 let item = containers.index(index);
                 let key = item.key(resource);
                 let limit = limit.as_str().unwrap_or("0");
-                causes.invalid(&key.child("limits"), amount, format!("must be less than or equal to pod limits of {limit}"));
+                causes.invalid(
+                    &key.child("limits"),
+                    amount,
+                    format!("must be less than or equal to pod limits of {limit}"),
+                );
             }
         }
     }
@@ -143,7 +141,11 @@ fn container_limits(spec: &Value, own: &Value, path: &Path<'_>, causes: &mut Cau
 pub fn qos_class(spec: &Value) -> &'static str {
     let of_pod = get(spec, "resources");
     let holders: Vec<&Value> = if of_pod.is_null() {
-        list(spec, "containers").iter().chain(list(spec, "initContainers")).map(|container| get(container, "resources")).collect()
+        list(spec, "containers")
+            .iter()
+            .chain(list(spec, "initContainers"))
+            .map(|container| get(container, "resources"))
+            .collect()
     } else {
         vec![of_pod]
     };

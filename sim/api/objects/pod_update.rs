@@ -2,7 +2,7 @@
 
 use crate::api::causes::{Causes, Path};
 use crate::api::names;
-use crate::api::view::{entries, get, has, items_mut, list, maybe_int, put, remove, text};
+use crate::api::view::{entries, get, items_mut, list, maybe_int, put, remove, text};
 use serde_json::Value;
 
 use super::pod_resources::qos_class;
@@ -167,7 +167,11 @@ fn node_affinity(new: &Value, old: &Value, path: &Path<'_>, causes: &mut Causes)
         return;
     }
     if is.len() != was.len() {
-        causes.invalid(&path, get(new, "nodeSelectorTerms"), "no additions/deletions to non-empty NodeSelectorTerms list are allowed");
+        causes.invalid(
+            &path,
+            get(new, "nodeSelectorTerms"),
+            "no additions/deletions to non-empty NodeSelectorTerms list are allowed",
+        );
         return;
     }
     for (index, (term, old)) in is.iter().zip(was).enumerate() {
@@ -178,5 +182,4 @@ fn node_affinity(new: &Value, old: &Value, path: &Path<'_>, causes: &mut Causes)
             causes.invalid(&path.index(index), term, "only additions are allowed (no mutations or deletions)");
         }
     }
-    let _ = has;
 }

@@ -73,7 +73,13 @@ fn validate(probe: &Value, grace_period: Option<i64>, path: &Path<'_>, causes: &
 }
 
 /// Checks `lifecycle` of a container.
-pub(super) fn validate_lifecycle(lifecycle: &Value, grace_period: Option<i64>, os: &str, path: &Path<'_>, causes: &mut Causes) {
+pub(super) fn validate_lifecycle(
+    lifecycle: &Value,
+    grace_period: Option<i64>,
+    os: &str,
+    path: &Path<'_>,
+    causes: &mut Causes,
+) {
     for hook in ["postStart", "preStop"] {
         if has(lifecycle, hook) {
             handler(get(lifecycle, hook), grace_period, &path.child(hook), true, causes);
@@ -100,9 +106,40 @@ fn stop_signal(lifecycle: &Value, os: &str, path: &Path<'_>, causes: &mut Causes
 const WINDOWS_SIGNALS: &[&str] = &["SIGKILL", "SIGTERM"];
 
 const LINUX_SIGNALS: &[&str] = &[
-    "SIGABRT", "SIGALRM", "SIGBUS", "SIGCHLD", "SIGCLD", "SIGCONT", "SIGFPE", "SIGHUP", "SIGILL", "SIGINT", "SIGIO", "SIGIOT",
-    "SIGKILL", "SIGPIPE", "SIGPOLL", "SIGPROF", "SIGPWR", "SIGQUIT", "SIGSEGV", "SIGSTKFLT", "SIGSTOP", "SIGSYS", "SIGTERM",
-    "SIGTRAP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGUSR1", "SIGUSR2", "SIGVTALRM", "SIGWINCH", "SIGXCPU", "SIGXFSZ",
+    "SIGABRT",
+    "SIGALRM",
+    "SIGBUS",
+    "SIGCHLD",
+    "SIGCLD",
+    "SIGCONT",
+    "SIGFPE",
+    "SIGHUP",
+    "SIGILL",
+    "SIGINT",
+    "SIGIO",
+    "SIGIOT",
+    "SIGKILL",
+    "SIGPIPE",
+    "SIGPOLL",
+    "SIGPROF",
+    "SIGPWR",
+    "SIGQUIT",
+    "SIGSEGV",
+    "SIGSTKFLT",
+    "SIGSTOP",
+    "SIGSYS",
+    "SIGTERM",
+    "SIGTRAP",
+    "SIGTSTP",
+    "SIGTTIN",
+    "SIGTTOU",
+    "SIGURG",
+    "SIGUSR1",
+    "SIGUSR2",
+    "SIGVTALRM",
+    "SIGWINCH",
+    "SIGXCPU",
+    "SIGXFSZ",
 ];
 
 fn is_linux_signal(signal: &str) -> bool {
@@ -132,7 +169,9 @@ fn handler(handler: &Value, grace_period: Option<i64>, path: &Path<'_>, is_hook:
             }
             "httpGet" => http(action, &path, causes),
             "tcpSocket" => port(get(action, "port"), &path.child("port"), causes),
-            "grpc" => causes.invalid_for(&path.child("port"), int(action, "port"), names::port_number(int(action, "port"))),
+            "grpc" => {
+                causes.invalid_for(&path.child("port"), int(action, "port"), names::port_number(int(action, "port")))
+            }
             _ => sleep(int(action, "seconds"), grace_period, &path, causes),
         }
     }

@@ -60,6 +60,10 @@ fn check_scope(scope: &str, spec: &Value, path: &Path<'_>, shown: &Value, causes
     if !SCOPES.contains(&scope) {
         causes.invalid(path, shown, "unsupported scope");
     }
+    fits_all(scope, spec, path, shown, causes);
+}
+
+fn fits_all(scope: &str, spec: &Value, path: &Path<'_>, shown: &Value, causes: &mut Causes) {
     for (resource, _) in entries(spec, "hard") {
         if is_standard_quota(resource) && !scope_fits(scope, resource) {
             causes.invalid(path, shown, "unsupported scope applied to resource");
@@ -94,15 +98,8 @@ fn is_standard_quota(resource: &str) -> bool {
 
 /// Which resources a scope can count.
 fn scope_fits(scope: &str, resource: &str) -> bool {
-    const COMPUTE: &[&str] = &[
-        "pods",
-        "cpu",
-        "memory",
-        "requests.cpu",
-        "requests.memory",
-        "limits.cpu",
-        "limits.memory",
-    ];
+    const COMPUTE: &[&str] =
+        &["pods", "cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"];
     match scope {
         "Terminating" | "NotTerminating" | "NotBestEffort" | "PriorityClass" | "CrossNamespacePodAffinity" => {
             COMPUTE.contains(&resource)
@@ -119,13 +116,16 @@ fn scope_selector(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     for expression in expressions {
         let (scope, operator) = (text(expression, "scopeName"), text(expression, "operator"));
         let values = list(expression, "values");
-        let scope_path = path.child("scopeName");
-        check_scope(scope, spec, &scope_path, get(expression, "scopeName"), causes);
+        if !SCOPES.contains(&scope) {
+            causes.invalid(&path.child("scopeName"), scope, "unsupported scope");
+        }
+        fits_all(scope, spec, path, get(spec, "scopeSelector"), causes);
         seen.push(scope);
-        if ["BestEffort", "NotBestEffort", "Terminating", "NotTerminating", "CrossNamespacePodAffinity"].contains(&scope)
+        if ["BestEffort", "NotBestEffort", "Terminating", "NotTerminating", "CrossNamespacePodAffinity"]
+            .contains(&scope)
             && operator != "Exists"
         {
-            let what = "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, \
+            let what = "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, \
                         ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity";
             causes.invalid(&path.child("operator"), operator, what);
         }
@@ -285,7 +285,11 @@ fn compare(amounts: &Amounts, resource: &str, path: &Path<'_>, causes: &mut Caus
     }
     if let (Some(request), Some(default)) = (request, default) {
         if request > default {
-            bad("defaultRequest", request, format!("default request value {request} is greater than default limit value {default}"));
+            bad(
+                "defaultRequest",
+                request,
+                format!("default request value {request} is greater than default limit value {default}"),
+            );
         }
     }
     if let (Some(default), Some(min)) = (default, min) {
@@ -296,6 +300,12 @@ fn compare(amounts: &Amounts, resource: &str, path: &Path<'_>, causes: &mut Caus
     if let (Some(default), Some(max)) = (default, max) {
         if default > max {
             bad("default", max, format!("default value {default} is greater than max value {max}"));
+        }
+    }
+    if let (Some(default), Some(request)) = (default, request) {
+        if !resources::can_overcommit(resource) && default != request {
+            let what = format!("default value {default} must equal to defaultRequest value {request} in {resource}");
+            bad("defaultRequest", request, what);
         }
     }
     let Some(ratio) = ratio else { return };

@@ -40,7 +40,8 @@ fn policy_rule(rule: &Value, is_namespaced: bool, path: &Path<'_>, causes: &mut 
             let what = "namespaced rules cannot apply to non-resource URLs";
             causes.invalid(&path.child("nonResourceURLs"), get(rule, "nonResourceURLs"), what);
         }
-        let has_resources = ["apiGroups", "resources", "resourceNames"].iter().any(|field| !list(rule, field).is_empty());
+        let has_resources =
+            ["apiGroups", "resources", "resourceNames"].iter().any(|field| !list(rule, field).is_empty());
         if has_resources {
             let what = "rules cannot apply to both regular resources and non-resource URLs";
             causes.invalid(&path.child("nonResourceURLs"), get(rule, "nonResourceURLs"), what);
@@ -118,7 +119,8 @@ pub(super) fn validate_binding_update(new: &Value, old: &Value, causes: &mut Cau
     let (is, was) = (get(new, "roleRef"), get(old, "roleRef"));
     if is != was {
         let part = |field: &str| get(is, field).to_string();
-        let shown = format!("{{\"APIGroup\":{},\"Kind\":{},\"Name\":{}}}", part("apiGroup"), part("kind"), part("name"));
+        let shown =
+            format!("{{\"APIGroup\":{},\"Kind\":{},\"Name\":{}}}", part("apiGroup"), part("kind"), part("name"));
         causes.invalid(&Path::ROOT.child("roleRef"), crate::api::causes::Raw(&shown), "cannot change roleRef");
     }
 }

@@ -63,7 +63,9 @@ pub(super) fn is_native(name: &str) -> bool {
 
 /// Whether `name` is an extended resource.
 pub(super) fn is_extended(name: &str) -> bool {
-    !is_native(name) && !name.starts_with("requests.") && names::label_key_errors(&format!("requests.{name}")).is_empty()
+    !is_native(name)
+        && !name.starts_with("requests.")
+        && names::label_key_errors(&format!("requests.{name}")).is_empty()
 }
 
 /// Whether amounts of `name` are whole.
@@ -83,7 +85,10 @@ pub(super) fn is_integer(name: &str) -> bool {
 }
 
 fn is_standard(name: &str) -> bool {
-    STANDARD.contains(&name) || is_huge_page(name) || name.starts_with("requests.hugepages-") || name.starts_with("limits.hugepages-")
+    STANDARD.contains(&name)
+        || is_huge_page(name)
+        || name.starts_with("requests.hugepages-")
+        || name.starts_with("limits.hugepages-")
 }
 
 fn is_standard_quota(name: &str) -> bool {
@@ -142,14 +147,17 @@ fn is_whole(quantity: &Quantity) -> bool {
     quantity.milli_value() % 1000 == 0
 }
 
-/// Checks the resources of a container, without claims.
-pub(super) fn requirements(resources: &Value, path: &Path<'_>, causes: &mut Causes) {
-    let (requests, limits) = (get(resources, "requests"), get(resources, "limits"));
+/// Checks the name of a resource.
+pub(super) type ResourceRule = fn(&str, &Path<'_>, &mut Causes);
+
+/// Checks the resources of a container or of a pod, without claims.
+pub(super) fn requirements(resources: &Value, rule: ResourceRule, path: &Path<'_>, causes: &mut Causes) {
+    let limits = get(resources, "limits");
     let (requests_path, limits_path) = (path.child("requests"), path.child("limits"));
     let (mut has_cpu_or_memory, mut has_huge_page) = (false, false);
     for (resource, value) in entries(resources, "limits") {
         let path = limits_path.key(resource);
-        container_name(resource, &path, causes);
+        rule(resource, &path, causes);
         amount(resource, value, &path, causes);
         has_huge_page |= is_huge_page(resource);
         huge_page_multiple(resource, value, &path, causes);
@@ -157,17 +165,21 @@ pub(super) fn requirements(resources: &Value, path: &Path<'_>, causes: &mut Caus
     }
     for (resource, value) in entries(resources, "requests") {
         let path = requests_path.key(resource);
-        container_name(resource, &path, causes);
+        rule(resource, &path, causes);
         amount(resource, value, &path, causes);
         huge_page_multiple(resource, value, &path, causes);
         has_huge_page |= is_huge_page(resource);
         has_cpu_or_memory |= matches!(resource, "cpu" | "memory");
         request_within_limit(resource, value, limits.get(resource), &requests_path, &limits_path, causes);
     }
-    let _ = requests;
     if has_huge_page && !has_cpu_or_memory {
         causes.forbidden(path, "HugePages require cpu or memory");
     }
+}
+
+/// Whether more of a resource may be promised than there is.
+pub(super) fn can_overcommit(resource: &str) -> bool {
+    is_native(resource) && !is_huge_page(resource)
 }
 
 fn request_within_limit(
@@ -178,7 +190,7 @@ fn request_within_limit(
     limits_path: &Path<'_>,
     causes: &mut Causes,
 ) {
-    let can_overcommit = is_native(resource) && !is_huge_page(resource);
+    let can_overcommit = can_overcommit(resource);
     match limit {
         None if !can_overcommit => {
             causes.required(limits_path, "Limit must be set for non overcommitable resources");
@@ -189,7 +201,11 @@ fn request_within_limit(
             if !can_overcommit && quantity(request) != quantity(limit) {
                 causes.invalid(requests_path, request, format!("must be equal to {resource} limit of {text}"));
             } else if can_overcommit && quantity(request) > quantity(limit) {
-                causes.invalid(requests_path, request, format!("must be less than or equal to {resource} limit of {text}"));
+                causes.invalid(
+                    requests_path,
+                    request,
+                    format!("must be less than or equal to {resource} limit of {text}"),
+                );
             }
         }
     }

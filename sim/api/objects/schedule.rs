@@ -32,8 +32,7 @@ pub(super) fn check(text: &str) -> Result<(), String> {
 /// Whether the time zone database has `zone`.
 pub(super) fn zone_exists(zone: &str) -> bool {
     const KEPT: &[&str] = &["UTC", "Local"];
-    KEPT.contains(&zone)
-        || jiff::tz::TimeZone::get(zone).is_ok_and(|found| found.iana_name() == Some(zone))
+    KEPT.contains(&zone) || jiff::tz::TimeZone::get(zone).is_ok_and(|found| found.iana_name() == Some(zone))
 }
 
 struct Bounds {
@@ -107,7 +106,8 @@ fn number(text: &str) -> Result<u32, String> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(format!("failed to parse int from {text}: strconv.Atoi: parsing {text:?}: invalid syntax"));
     }
-    let out_of_range = || format!("failed to parse int from {text}: strconv.Atoi: parsing {text:?}: value out of range");
+    let out_of_range =
+        || format!("failed to parse int from {text}: strconv.Atoi: parsing {text:?}: value out of range");
     let value: i64 = text.parse().map_err(|_| out_of_range())?;
     if value < 0 {
         return Err(format!("negative number ({value}) not allowed: {text}"));
@@ -137,13 +137,15 @@ fn go_duration(text: &str) -> Result<(), String> {
         return invalid();
     }
     while !rest.is_empty() {
-        let number_end = rest.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(rest.len());
+        let number_end =
+            rest.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(rest.len());
         let number = &rest[..number_end];
         if !number.bytes().any(|byte| byte.is_ascii_digit()) || number.matches('.').count() > 1 {
             return invalid();
         }
         rest = &rest[number_end..];
-        let unit_end = rest.find(|character: char| character.is_ascii_digit() || character == '.').unwrap_or(rest.len());
+        let unit_end =
+            rest.find(|character: char| character.is_ascii_digit() || character == '.').unwrap_or(rest.len());
         let unit = &rest[..unit_end];
         if unit.is_empty() {
             return Err(format!("time: missing unit in duration {text:?}"));

@@ -1,8 +1,8 @@
 //! Security contexts of pods and containers.
 
 use crate::api::causes::{Causes, Path, Raw};
-use crate::api::view::{entries, get, has, list, maybe_int, text};
 use crate::api::names;
+use crate::api::view::{get, has, list, maybe_int, text};
 use serde_json::Value;
 
 const ID_MAX: i64 = i32::MAX as i64;
@@ -25,7 +25,11 @@ pub(super) fn validate_pod(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
         causes.invalid_for(&path.child("supplementalGroups").index(index), group, names::in_range(group, 0, ID_MAX));
     }
     if crate::api::view::flag(spec, "shareProcessNamespace") && crate::api::view::flag(spec, "hostPID") {
-        causes.invalid(&path.child("shareProcessNamespace"), get(spec, "shareProcessNamespace"), "ShareProcessNamespace and HostPID cannot both be enabled");
+        causes.invalid(
+            &path.child("shareProcessNamespace"),
+            get(spec, "shareProcessNamespace"),
+            "ShareProcessNamespace and HostPID cannot both be enabled",
+        );
     }
     sysctls(context, spec, &path.child("sysctls"), causes);
     one_of(context, "fsGroupChangePolicy", &["Always", "OnRootMismatch"], &path, causes);
@@ -55,16 +59,16 @@ fn sysctls(context: &Value, spec: &Value, path: &Path<'_>, causes: &mut Causes) 
             causes.invalid(&path, name, format!("must have at most 253 characters and match regex {pattern}"));
         } else if seen.contains(&name) {
             causes.duplicate(&path, name);
-        } else {
-            host_sysctl(name, spec, &path, causes);
         }
+        host_sysctl(name, spec, &path, causes);
         seen.push(name);
     }
 }
 
 fn host_sysctl(name: &str, spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     let dotted = name.replace('/', ".");
-    let is_ipc = ["kernel.shm", "kernel.msg", "fs.mqueue."].iter().any(|prefix| dotted.starts_with(prefix)) || dotted == "kernel.sem";
+    let is_ipc = ["kernel.shm", "kernel.msg", "fs.mqueue."].iter().any(|prefix| dotted.starts_with(prefix))
+        || dotted == "kernel.sem";
     if dotted.starts_with("net.") && crate::api::view::flag(spec, "hostNetwork") {
         causes.invalid(path, name, "may not be specified when 'hostNetwork' is true");
     } else if is_ipc && crate::api::view::flag(spec, "hostIPC") {
@@ -88,11 +92,19 @@ fn seccomp(profile: &Value, path: &Path<'_>, causes: &mut Causes) {
     if profile.is_null() {
         return;
     }
-    local_profile(profile, "seccomp", path, causes);
     match text(profile, "type") {
         "" => causes.required(&path.child("type"), "type is required when seccompProfile is set"),
         "Localhost" | "RuntimeDefault" | "Unconfined" => {}
         other => causes.not_supported(&path.child("type"), other, &["Localhost", "RuntimeDefault", "Unconfined"]),
+    }
+    let path = path.child("localhostProfile");
+    if text(profile, "type") == "Localhost" {
+        match get(profile, "localhostProfile") {
+            Value::Null => causes.required(&path, "must be set when seccomp type is Localhost"),
+            local => local_path(local.as_str().unwrap_or(""), &path, causes),
+        }
+    } else if has(profile, "localhostProfile") {
+        causes.invalid(&path, profile, "can only be set when seccomp type is Localhost");
     }
 }
 
@@ -100,32 +112,24 @@ fn app_armor(profile: &Value, path: &Path<'_>, causes: &mut Causes) {
     if profile.is_null() {
         return;
     }
+    let local = get(profile, "localhostProfile");
+    let local_path = path.child("localhostProfile");
     match text(profile, "type") {
-        "" => causes.required(&path.child("type"), "type is required when appArmorProfile is set"),
-        "Localhost" | "RuntimeDefault" | "Unconfined" => {}
-        other => causes.not_supported(&path.child("type"), other, &["Localhost", "RuntimeDefault", "Unconfined"]),
-    }
-    local_profile(profile, "AppArmor", path, causes);
-}
-
-fn local_profile(profile: &Value, what: &str, path: &Path<'_>, causes: &mut Causes) {
-    let path = path.child("localhostProfile");
-    if text(profile, "type") == "Localhost" {
-        let local = text(profile, "localhostProfile");
-        if !has(profile, "localhostProfile") || (what == "AppArmor" && local.trim().is_empty()) {
-            let detail = match what {
-                "seccomp" => "must be set when seccomp type is Localhost",
-                _ => "must be set when AppArmor type is Localhost",
-            };
-            causes.required(&path, detail);
-        } else if what == "seccomp" {
-            local_path(local, &path, causes);
-        } else if local.trim() != local {
-            causes.invalid(&path, local, "must not be padded with whitespace");
+        "Localhost" => {
+            let name = local.as_str().unwrap_or("");
+            if !local.is_null() && name.trim() != name {
+                causes.invalid(&local_path, name, "must not be padded with whitespace");
+            } else if name.is_empty() {
+                causes.required(&local_path, "must be set when AppArmor type is Localhost");
+            }
         }
-    } else if has(profile, "localhostProfile") {
-        let detail = format!("can only be set when {what} type is Localhost");
-        causes.invalid(&path, text(profile, "localhostProfile"), detail);
+        "RuntimeDefault" | "Unconfined" => {
+            if !local.is_null() {
+                causes.invalid(&local_path, local, "can only be set when AppArmor type is Localhost");
+            }
+        }
+        "" => causes.required(&path.child("type"), "type is required when appArmorProfile is set"),
+        other => causes.not_supported(&path.child("type"), other, &["Localhost", "RuntimeDefault", "Unconfined"]),
     }
 }
 
@@ -139,7 +143,7 @@ pub(super) fn local_path(local: &str, path: &Path<'_>, causes: &mut Causes) {
 
 /// Checks that a path has no `..`.
 pub(super) fn no_back_steps(local: &str, path: &Path<'_>, causes: &mut Causes) {
-    if local.split(['/', '\\']).any(|part| part == "..") {
+    if local.split('/').any(|part| part == "..") {
         causes.invalid(path, local, "must not contain '..'");
     }
 }
@@ -172,7 +176,11 @@ pub(super) fn validate_container(context: &Value, has_user_namespace: bool, path
     if get(context, "allowPrivilegeEscalation") == false {
         let shown = shown_context(context);
         if get(context, "privileged") == true {
-            causes.invalid(path, Raw(&shown), "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
+            causes.invalid(
+                path,
+                Raw(&shown),
+                "cannot set `allowPrivilegeEscalation` to false and `privileged` to true",
+            );
         }
         for capability in list(get(context, "capabilities"), "add") {
             if capability == "CAP_SYS_ADMIN" {
@@ -228,7 +236,8 @@ pub(super) fn validate_os(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
             for list_name in ["initContainers", "containers"] {
                 for (index, container) in list(spec, list_name).iter().enumerate() {
                     if has(get(container, "securityContext"), "windowsOptions") {
-                        let (list_path, what) = (path.child(list_name), "windows options cannot be set for a linux pod");
+                        let (list_path, what) =
+                            (path.child(list_name), "windows options cannot be set for a linux pod");
                         let item = list_path.index(index);
                         causes.forbidden(&item.child("securityContext").child("windowsOptions"), what);
                     }
@@ -241,32 +250,35 @@ pub(super) fn validate_os(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
 
 fn windows_pod(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     const WHAT: &str = "cannot be set for a windows pod";
+    let context = get(spec, "securityContext");
+    let context_path = path.child("securityContext");
+    for field in ["appArmorProfile", "seLinuxOptions"] {
+        if has(context, field) {
+            causes.forbidden(&context_path.child(field), WHAT);
+        }
+    }
+    if has(spec, "hostUsers") {
+        causes.forbidden(&path.child("hostUsers"), WHAT);
+    }
     for field in ["hostPID", "hostIPC"] {
         if crate::api::view::flag(spec, field) {
             causes.forbidden(&path.child(field), WHAT);
         }
     }
-    let context = get(spec, "securityContext");
-    let context_path = path.child("securityContext");
-    for field in [
-        "appArmorProfile",
-        "seLinuxOptions",
-        "hostUsers",
-        "seccompProfile",
-        "fsGroup",
-        "fsGroupChangePolicy",
-        "sysctls",
-        "shareProcessNamespace",
-        "runAsUser",
-        "runAsGroup",
-        "supplementalGroups",
-        "supplementalGroupsPolicy",
-    ] {
-        if has(context, field) || (field == "shareProcessNamespace" && has(spec, field)) {
+    for field in ["seccompProfile", "fsGroup", "fsGroupChangePolicy", "sysctls"] {
+        if has(context, field) {
             causes.forbidden(&context_path.child(field), WHAT);
         }
     }
-    for list_name in ["containers", "initContainers"] {
+    if has(spec, "shareProcessNamespace") {
+        causes.forbidden(&path.child("shareProcessNamespace"), WHAT);
+    }
+    for field in ["runAsUser", "runAsGroup", "supplementalGroups", "supplementalGroupsPolicy", "seLinuxChangePolicy"] {
+        if has(context, field) {
+            causes.forbidden(&context_path.child(field), WHAT);
+        }
+    }
+    for list_name in ["initContainers", "containers"] {
         for (index, container) in list(spec, list_name).iter().enumerate() {
             let list_path = path.child(list_name);
             let item = list_path.index(index);
@@ -289,5 +301,4 @@ fn windows_pod(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
             }
         }
     }
-    let _ = entries(spec, "nodeSelector").next();
 }

@@ -2,11 +2,12 @@
 
 use crate::api::causes::{Causes, Path, Raw};
 use crate::api::names;
-use crate::api::view::{ensure, entries, fill, fill_int, fill_text, get, get_mut, has, int, items_mut, list, maybe_int, put, remove, text};
+use crate::api::view::{
+    ensure, entries, fill, fill_text, get, has, int, items_mut, list, maybe_int, put, remove, text,
+};
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::metadata;
 use super::probe::port as port_or_name;
 
 /// Fills in a Service.
@@ -42,7 +43,6 @@ pub fn default(object: &mut Value) {
     if kind == "LoadBalancer" {
         fill(spec, "allocateLoadBalancerNodePorts", true);
     }
-    let _ = (fill_int, get_mut);
 }
 
 /// What the registry gives a new Service: addresses, families, a status. Ports on nodes are given by the allocator of a cluster.
@@ -80,13 +80,16 @@ pub fn allocate(object: &mut Value, address: &str, node_port: i64) {
         "LoadBalancer" => get(spec, "allocateLoadBalancerNodePorts") != false,
         _ => false,
     };
+    // The next port is the one after the highest that this Service has so far.
     let mut next = node_port;
     if needs_ports {
+        let mut highest = 0;
         for port in items_mut(spec, "ports") {
             if int(port, "nodePort") == 0 {
                 put(port, "nodePort", next);
-                next += 1;
             }
+            highest = highest.max(int(port, "nodePort"));
+            next = highest + 1;
         }
     }
     let local = text(spec, "type") == "LoadBalancer" && text(spec, "externalTrafficPolicy") == "Local";
@@ -107,7 +110,7 @@ pub fn validate(object: &Value, causes: &mut Causes) {
         causes.required(&path.child("ports"), "");
     }
     type_rules(spec, kind, &path, causes);
-    ports(spec, kind, is_headless, &path.child("ports"), causes);
+    ports(spec, &path.child("ports"), causes);
     for (key, value) in entries(spec, "selector") {
         causes.invalid_for(&path.child("selector"), key, names::label_key_errors(key));
         let value = value.as_str().unwrap_or("");
@@ -122,25 +125,22 @@ pub fn validate(object: &Value, causes: &mut Causes) {
     if !TYPES.contains(&kind) {
         causes.not_supported(&path.child("type"), kind, TYPES);
     }
+    if kind == "ClusterIP" {
+        for (index, _) in list(spec, "ports").iter().enumerate().filter(|(_, port)| int(port, "nodePort") != 0) {
+            let ports = path.child("ports");
+            causes.forbidden(&ports.index(index).child("nodePort"), "may not be used when `type` is 'ClusterIP'");
+        }
+    }
     duplicate_ports(spec, &path.child("ports"), causes);
     source_ranges(spec, kind, &path, causes);
     load_balancer(spec, kind, &path, causes);
     traffic(spec, kind, &path, causes);
-    let _ = metadata::NON_NEGATIVE;
 }
 
 fn type_rules(spec: &Value, kind: &str, path: &Path<'_>, causes: &mut Causes) {
     let first = list(spec, "clusterIPs").first().and_then(Value::as_str).unwrap_or("");
     match kind {
         "LoadBalancer" => {
-            for (index, port) in list(spec, "ports").iter().enumerate() {
-                if int(port, "port") == 10_250 {
-                    let path = path.child("ports");
-                    let path = path.index(index);
-                    let what = "may not expose port 10250 externally since it is used by kubelet";
-                    causes.invalid(&path, port, what);
-                }
-            }
             if first == "None" {
                 let path = path.child("clusterIPs");
                 causes.invalid(&path.index(0), "None", "may not be set to 'None' for LoadBalancer services");
@@ -173,7 +173,7 @@ fn type_rules(spec: &Value, kind: &str, path: &Path<'_>, causes: &mut Causes) {
     }
 }
 
-fn ports(spec: &Value, kind: &str, is_headless: bool, path: &Path<'_>, causes: &mut Causes) {
+fn ports(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     let ports = list(spec, "ports");
     let mut seen: Vec<&str> = Vec::new();
     for (index, port) in ports.iter().enumerate() {
@@ -202,11 +202,6 @@ fn ports(spec: &Value, kind: &str, is_headless: bool, path: &Path<'_>, causes: &
             let protocol = text(port, "appProtocol");
             causes.invalid_for(&path.child("appProtocol"), protocol, names::label_key_errors(protocol));
         }
-        let _ = is_headless;
-        if int(port, "nodePort") != 0 && !["NodePort", "LoadBalancer"].contains(&kind) {
-            let what = format!("may not be used when `type` is '{kind}'");
-            causes.forbidden(&path.child("nodePort"), &what);
-        }
     }
 }
 
@@ -219,20 +214,21 @@ fn duplicate_ports(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     let ports = list(spec, "ports");
     let key = |port: &Value| (text(port, "protocol").to_owned(), int(port, "port"));
     for (index, port) in ports.iter().enumerate() {
+        let node_port = int(port, "nodePort");
+        let same =
+            |other: &Value| int(other, "nodePort") == node_port && text(other, "protocol") == text(port, "protocol");
+        if node_port != 0 && ports[..index].iter().any(same) {
+            let item = path.index(index);
+            causes.duplicate(&item.child("nodePort"), node_port);
+        }
+    }
+    for (index, port) in ports.iter().enumerate() {
         if ports[..index].iter().any(|other| key(other) == key(port)) {
             let (protocol, number) = key(port);
             let shown = format!(
                 "{{\"Name\":\"\",\"Protocol\":{protocol:?},\"AppProtocol\":null,\"Port\":{number},\"TargetPort\":0,\"NodePort\":0}}"
             );
             causes.duplicate(&path.index(index), Raw(&shown));
-        }
-    }
-    for (index, port) in ports.iter().enumerate() {
-        let node_port = int(port, "nodePort");
-        let same = |other: &Value| int(other, "nodePort") == node_port && text(other, "protocol") == text(port, "protocol");
-        if node_port != 0 && ports[..index].iter().any(same) {
-            let item = path.index(index);
-            causes.invalid(&item.child("nodePort"), node_port, "provided port is already allocated");
         }
     }
 }
@@ -309,12 +305,35 @@ fn cluster_ips(spec: &Value, kind: &str, path: &Path<'_>, causes: &mut Causes) {
     }
 }
 
-/// Checks what the allocator of cluster addresses would refuse.
+/// Checks what the allocators of addresses and node ports would refuse; they come before all other checks.
 pub(super) fn validate_allocation(object: &Value, causes: &mut Causes) {
     let spec = get(object, "spec");
-    if causes.is_empty() && text(spec, "type") != "ExternalName" {
-        let addresses: Vec<&str> = list(spec, "clusterIPs").iter().filter_map(Value::as_str).collect();
-        allocation(&addresses, get(spec, "clusterIPs"), &Path::ROOT.child("spec.clusterIPs"), causes);
+    let kind = text(spec, "type");
+    let path = Path::ROOT.child("spec");
+    if kind == "ExternalName" || !TYPES.contains(&kind) {
+        return;
+    }
+    cluster_ips(spec, kind, &path, causes);
+    if !causes.is_empty() {
+        return;
+    }
+    let addresses: Vec<&str> = list(spec, "clusterIPs").iter().filter_map(Value::as_str).collect();
+    allocation(&addresses, get(spec, "clusterIPs"), &path.child("clusterIPs"), causes);
+    if causes.is_empty() && ["NodePort", "LoadBalancer"].contains(&kind) {
+        node_ports(list(spec, "ports"), &path.child("ports"), causes);
+    }
+}
+
+fn node_ports(ports: &[Value], path: &Path<'_>, causes: &mut Causes) {
+    for (index, port) in ports.iter().enumerate() {
+        let number = int(port, "nodePort");
+        let same =
+            |other: &Value| int(other, "nodePort") == number && text(other, "protocol") == text(port, "protocol");
+        if number != 0 && ports[..index].iter().any(same) {
+            let item = path.index(index);
+            causes.invalid(&item.child("nodePort"), number, "provided port is already allocated");
+            return;
+        }
     }
 }
 
@@ -382,7 +401,7 @@ fn source_ranges(spec: &Value, kind: &str, path: &Path<'_>, causes: &mut Causes)
 fn load_balancer(spec: &Value, kind: &str, path: &Path<'_>, causes: &mut Causes) {
     let is_load_balancer = kind == "LoadBalancer";
     if is_load_balancer && !has(spec, "allocateLoadBalancerNodePorts") {
-        causes.required(&path.child("allocateLoadBalancerNodePorts"), "");
+        causes.required(&Path::ROOT.child("allocateLoadBalancerNodePorts"), "");
     }
     for field in ["allocateLoadBalancerNodePorts", "loadBalancerClass"] {
         if !is_load_balancer && has(spec, field) {
@@ -412,9 +431,10 @@ fn traffic(spec: &Value, kind: &str, path: &Path<'_>, causes: &mut Causes) {
     if ["NodePort", "LoadBalancer", "ClusterIP"].contains(&kind) {
         if !has(spec, "internalTrafficPolicy") {
             causes.required(&path.child("internalTrafficPolicy"), "");
-        } else if !["Cluster", "Local"].contains(&internal) {
-            causes.not_supported(&path.child("internalTrafficPolicy"), internal, &["Cluster", "Local"]);
         }
+    }
+    if has(spec, "internalTrafficPolicy") && !["Cluster", "Local"].contains(&internal) {
+        causes.not_supported(&path.child("internalTrafficPolicy"), internal, &["Cluster", "Local"]);
     }
     if has(spec, "trafficDistribution") {
         let known = &["PreferClose", "PreferSameZone", "PreferSameNode"];
@@ -450,7 +470,8 @@ pub fn validate_update(new: &Value, old: &Value, causes: &mut Causes) {
             }
         }
     }
-    if was == "LoadBalancer" && kind == "LoadBalancer" && get(new, "loadBalancerClass") != get(old, "loadBalancerClass") {
+    if was == "LoadBalancer" && kind == "LoadBalancer" && get(new, "loadBalancerClass") != get(old, "loadBalancerClass")
+    {
         let class = get(new, "loadBalancerClass");
         causes.invalid(&path.child("loadBalancerClass"), class, "may not change once set");
     }
@@ -480,7 +501,9 @@ pub fn prepare_update(new: &mut Value, old: &Value) {
     let needs_ports = |spec: &Value| matches!(text(spec, "type"), "NodePort" | "LoadBalancer");
     if needs_ports(spec) && needs_ports(old_spec) {
         for port in items_mut(spec, "ports") {
-            let same = |other: &&Value| int(other, "port") == int(port, "port") && text(other, "protocol") == text(port, "protocol");
+            let same = |other: &&Value| {
+                int(other, "port") == int(port, "port") && text(other, "protocol") == text(port, "protocol")
+            };
             let had = list(old_spec, "ports").iter().find(same).map_or(0, |other| int(other, "nodePort"));
             if int(port, "nodePort") == 0 && had != 0 {
                 put(port, "nodePort", had);

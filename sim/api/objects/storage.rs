@@ -91,7 +91,8 @@ fn access_modes(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
             causes.not_supported(&path.child("accessModes"), mode, ACCESS_MODES);
         }
     }
-    if modes.len() > 1 && modes.iter().any(|mode| mode == "ReadWriteOncePod") {
+    let is_other = |mode: &Value| mode != "ReadWriteOncePod" && ACCESS_MODES.iter().any(|known| mode == *known);
+    if modes.iter().any(|mode| mode == "ReadWriteOncePod") && modes.iter().any(is_other) {
         let what = "may not use ReadWriteOncePod with other access modes";
         causes.forbidden(&path.child("accessModes"), what);
     }
@@ -128,6 +129,16 @@ pub(super) fn validate_claim_spec(spec: &Value, _is_ephemeral: bool, path: &Path
     for field in ["dataSource", "dataSourceRef"] {
         data_source(get(spec, field), &path.child(field), causes);
     }
+    let (source, reference) = (get(spec, "dataSource"), get(spec, "dataSourceRef"));
+    if source.is_null() || reference.is_null() {
+        return;
+    }
+    let shown = path.child("dataSource").to_string();
+    if !text(reference, "namespace").is_empty() {
+        causes.invalid(path, shown.as_str(), "may not be specified when dataSourceRef.namespace is specified");
+    } else if ["apiGroup", "kind", "name"].iter().any(|field| get(source, field) != get(reference, field)) {
+        causes.invalid(path, shown.as_str(), "must match dataSourceRef");
+    }
 }
 
 fn volume_mode(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
@@ -147,7 +158,11 @@ fn data_source(source: &Value, path: &Path<'_>, causes: &mut Causes) {
     }
     let group = text(source, "apiGroup");
     if group.is_empty() && text(source, "kind") != "PersistentVolumeClaim" {
-        causes.invalid(path, text(source, "kind"), "must be 'PersistentVolumeClaim' when referencing the default apiGroup");
+        causes.invalid(
+            path,
+            text(source, "kind"),
+            "must be 'PersistentVolumeClaim' when referencing the default apiGroup",
+        );
     }
     if !group.is_empty() {
         causes.invalid_for(&path.child("apiGroup"), group, names::dns1123_subdomain(group));
@@ -173,7 +188,9 @@ pub(super) fn validate_volume(object: &Value, causes: &mut Causes) {
     for (resource, amount) in entries(spec, "capacity") {
         let path = path.child("capacity");
         let path = path.key(resource);
-        resources::name(resource, &path, causes);
+        if resources::quantity(amount).sign() < 0 {
+            causes.invalid(&path, amount, "must be a valid resource quantity");
+        }
         if resources::quantity(amount).sign() <= 0 {
             causes.invalid(&path, amount, "must be greater than zero");
         }
@@ -197,6 +214,16 @@ pub(super) fn validate_volume(object: &Value, causes: &mut Causes) {
         causes.invalid_for(&path.child("storageClassName"), class, names::dns1123_subdomain(class));
     }
     volume_mode(spec, &path, causes);
+    if has(spec, "volumeAttributesClassName") {
+        let (class, path_of) = (text(spec, "volumeAttributesClassName"), path.child("volumeAttributesClassName"));
+        match class {
+            "" => causes.required(&path_of, "an empty string is disallowed"),
+            _ => causes.invalid_for(&path_of, class, names::dns1123_subdomain(class)),
+        }
+        if !has(spec, "csi") {
+            causes.required(&path.child("csi"), "has to be specified when using volumeAttributesClassName");
+        }
+    }
 }
 
 fn reclaim_policy(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
@@ -221,21 +248,8 @@ fn volume_source(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
             continue;
         }
         match *kind {
-            "hostPath" => match text(source, "path") {
-                "" => causes.required(&path_of.child("path"), ""),
-                target => security::no_back_steps(target, &path_of.child("path"), causes),
-            },
-            "nfs" => {
-                for field in ["server", "path"] {
-                    if text(source, field).is_empty() {
-                        causes.required(&path_of.child(field), "");
-                    }
-                }
-                let target = text(source, "path");
-                if !target.is_empty() && !target.starts_with('/') {
-                    causes.invalid(&path_of.child("path"), target, "must be an absolute path");
-                }
-            }
+            "hostPath" => volume::host_path(source, &path_of, causes),
+            "nfs" => volume::nfs(source, &path_of, causes),
             "csi" => {
                 driver_name(text(source, "driver"), &path_of.child("driver"), causes);
                 if text(source, "volumeHandle").is_empty() {
@@ -294,10 +308,9 @@ pub(super) fn validate_class(object: &Value, causes: &mut Causes) {
     if size > 256 * 1024 {
         causes.too_long(&path, 256 * 1024);
     }
-    for (field, known) in [
-        ("reclaimPolicy", ["Delete", "Retain"]),
-        ("volumeBindingMode", ["Immediate", "WaitForFirstConsumer"]),
-    ] {
+    for (field, known) in
+        [("reclaimPolicy", ["Delete", "Retain"]), ("volumeBindingMode", ["Immediate", "WaitForFirstConsumer"])]
+    {
         let value = text(object, field);
         if !known.contains(&value) {
             causes.not_supported(&Path::ROOT.child(field), value, &known);
@@ -376,7 +389,8 @@ pub(super) fn validate_claim_update(new: &Value, old: &Value, causes: &mut Cause
         put(&mut allowed, "storageClassName", get(is, "storageClassName").clone());
     }
     if allowed != *is {
-        let what = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
+        let what =
+            "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
         causes.forbidden(&path, &format!("{what}<diff>"));
     }
 }
@@ -408,12 +422,15 @@ pub(super) fn validate_volume_update(new: &Value, old: &Value, causes: &mut Caus
         source
     };
     if source(is) != source(was) {
-        causes.forbidden(&path.child("persistentvolumesource"), "spec.persistentvolumesource is immutable after creation<diff>");
+        causes.forbidden(
+            &path.child("persistentvolumesource"),
+            "spec.persistentvolumesource is immutable after creation<diff>",
+        );
     }
     if get(is, "volumeMode") != get(was, "volumeMode") {
-        causes.invalid(&path.child("volumeMode"), get(is, "volumeMode"), IMMUTABLE);
+        causes.invalid(&Path::ROOT.child("volumeMode"), get(is, "volumeMode"), IMMUTABLE);
     }
     if has(was, "nodeAffinity") && get(is, "nodeAffinity") != get(was, "nodeAffinity") {
-        causes.invalid(&path.child("nodeAffinity"), get(is, "nodeAffinity"), IMMUTABLE);
+        causes.invalid(&Path::ROOT.child("nodeAffinity"), get(is, "nodeAffinity"), IMMUTABLE);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::api::causes::{Causes, Path};
 use crate::api::names;
-use crate::api::view::{fill, fill_int, fill_text, get, get_mut, has, items_mut, list, maybe_int, text};
+use crate::api::view::{fill, fill_text, get, get_mut, has, items_mut, list, maybe_int, text};
 use serde_json::{Value, json};
 
 use super::security::{local_path, no_back_steps};
@@ -59,7 +59,6 @@ pub(super) fn default(volume: &mut Value) {
         let policy = if container::tag_is_latest(text(image, "reference")) { "Always" } else { "IfNotPresent" };
         fill_text(image, "pullPolicy", policy);
     }
-    let _ = fill_int;
 }
 
 fn default_downward(source: Option<&mut Value>) {
@@ -70,27 +69,45 @@ fn default_downward(source: Option<&mut Value>) {
     }
 }
 
-/// Checks `spec.volumes`.
-pub(super) fn validate_all(volumes: &[Value], pod_name: &str, path: &Path<'_>, causes: &mut Causes) {
-    let mut seen: Vec<&str> = Vec::new();
+/// Checks `spec.volumes`; gives those that can be mounted. `pod_name` is empty in templates.
+pub(super) fn validate_all<'a>(
+    volumes: &'a [Value],
+    pod_name: &str,
+    path: &Path<'_>,
+    causes: &mut Causes,
+) -> Vec<&'a Value> {
+    let mut good: Vec<&Value> = Vec::new();
     for (index, volume) in volumes.iter().enumerate() {
         let path = path.index(index);
         let name = text(volume, "name");
         let before = causes.list.len();
-        validate_source(volume, name, pod_name, &path, causes);
+        validate_source(volume, &path, causes);
+        if has(volume, "ephemeral") && !pod_name.is_empty() && !name.is_empty() {
+            let claim = format!("{pod_name}-{name}");
+            for error in names::dns1123_subdomain(&claim) {
+                causes.invalid(&path.child("name"), name, format!("PVC name {claim:?}: {error}"));
+            }
+        }
         if name.is_empty() {
             causes.required(&path.child("name"), "");
         } else {
-            let errors = names::dns1123_label(name);
-            causes.invalid_for(&path.child("name"), name, errors);
+            causes.invalid_for(&path.child("name"), name, names::dns1123_label(name));
         }
-        if seen.contains(&name) && !name.is_empty() {
+        if good.iter().any(|other| text(other, "name") == name) {
             causes.duplicate(&path.child("name"), name);
         }
         if causes.list.len() == before {
-            seen.push(name);
+            good.push(volume);
+        }
+        let claim = text(get(volume, "persistentVolumeClaim"), "claimName");
+        let is_created =
+            |other: &Value| has(other, "ephemeral") && format!("{pod_name}-{}", text(other, "name")) == claim;
+        if !pod_name.is_empty() && !claim.is_empty() && volumes.iter().any(is_created) {
+            let what = "must not reference a PVC that gets created for an ephemeral volume";
+            causes.invalid(&path.child("persistentVolumeClaim.claimName"), claim, what);
         }
     }
+    good
 }
 
 fn required(source: &Value, fields: &[&str], path: &Path<'_>, causes: &mut Causes) {
@@ -101,7 +118,7 @@ fn required(source: &Value, fields: &[&str], path: &Path<'_>, causes: &mut Cause
     }
 }
 
-fn validate_source(volume: &Value, name: &str, pod_name: &str, path: &Path<'_>, causes: &mut Causes) {
+fn validate_source(volume: &Value, path: &Path<'_>, causes: &mut Causes) {
     let mut n = 0;
     let Some(map) = volume.as_object() else { return };
     for kind in SOURCES {
@@ -113,9 +130,6 @@ fn validate_source(volume: &Value, name: &str, pod_name: &str, path: &Path<'_>, 
             continue;
         }
         source_of_kind(kind, source, &path, causes);
-        if *kind == "persistentVolumeClaim" || *kind == "ephemeral" {
-            let _ = (name, pod_name);
-        }
     }
     if n == 0 {
         causes.required(path, "must specify a volume type");
@@ -174,13 +188,7 @@ fn source_of_kind(kind: &str, source: &Value, path: &Path<'_>, causes: &mut Caus
             mode(source, "defaultMode", path, causes);
             items(source, path, causes);
         }
-        "nfs" => {
-            required(source, &["server", "path"], path, causes);
-            let mount = text(source, "path");
-            if !mount.is_empty() && !mount.starts_with('/') {
-                causes.invalid(&path.child("path"), mount, "must be an absolute path");
-            }
-        }
+        "nfs" => nfs(source, path, causes),
         "persistentVolumeClaim" => required(source, &["claimName"], path, causes),
         "downwardAPI" => {
             mode(source, "defaultMode", path, causes);
@@ -223,7 +231,17 @@ fn source_of_kind(kind: &str, source: &Value, path: &Path<'_>, causes: &mut Caus
     }
 }
 
-fn host_path(source: &Value, path: &Path<'_>, causes: &mut Causes) {
+/// Checks an NFS source.
+pub(super) fn nfs(source: &Value, path: &Path<'_>, causes: &mut Causes) {
+    required(source, &["server", "path"], path, causes);
+    let mount = text(source, "path");
+    if !mount.starts_with('/') {
+        causes.invalid(&path.child("path"), mount, "must be an absolute path");
+    }
+}
+
+/// Checks a host path.
+pub(super) fn host_path(source: &Value, path: &Path<'_>, causes: &mut Causes) {
     const TYPES: &[&str] =
         &["", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"];
     if text(source, "path").is_empty() {
@@ -289,58 +307,115 @@ fn downward_file(file: &Value, path: &Path<'_>, causes: &mut Causes) {
 
 fn projected(source: &Value, path: &Path<'_>, causes: &mut Causes) {
     mode(source, "defaultMode", path, causes);
-    let path = path.child("sources");
+    let sources = path.child("sources");
+    let mut files: Vec<&str> = Vec::new();
     for (index, projection) in list(source, "sources").iter().enumerate() {
-        let path = path.index(index);
+        let item = sources.index(index);
         let mut n = 0;
-        for kind in ["secret", "configMap", "downwardAPI", "serviceAccountToken", "clusterTrustBundle", "podCertificate"] {
+        for kind in
+            ["secret", "configMap", "downwardAPI", "serviceAccountToken", "clusterTrustBundle", "podCertificate"]
+        {
             let inner = get(projection, kind);
-            if inner.is_null() {
-                continue;
+            if !inner.is_null() {
+                n += 1;
+                projection_of_kind(kind, inner, path, &item.child(kind), &mut files, causes);
             }
-            n += 1;
-            let path = path.child(kind);
-            if n > 1 {
-                causes.forbidden(&path, "may not specify more than 1 volume type per source");
-                continue;
-            }
-            projection_of_kind(kind, inner, &path, causes);
         }
-        if n == 0 {
-            causes.required(&path, "one of secret, configMap, downwardAPI, serviceAccountToken, clusterTrustBundle, podCertificate must be set");
+        if n > 1 {
+            causes.forbidden(&item, "may not specify more than 1 volume type per source");
         }
     }
 }
 
-fn projection_of_kind(kind: &str, inner: &Value, path: &Path<'_>, causes: &mut Causes) {
+fn projection_of_kind<'a>(
+    kind: &str,
+    inner: &'a Value,
+    volume_path: &Path<'_>,
+    path: &Path<'_>,
+    files: &mut Vec<&'a str>,
+    causes: &mut Causes,
+) {
     match kind {
         "secret" | "configMap" => {
             required(inner, &["name"], path, causes);
             items(inner, path, causes);
+            for item in list(inner, "items") {
+                file_once(text(item, "path"), text(inner, "name"), volume_path, files, causes);
+            }
         }
         "downwardAPI" => {
             for file in list(inner, "items") {
                 downward_file(file, path, causes);
+                file_once(text(file, "path"), text(file, "path"), volume_path, files, causes);
             }
         }
-        "serviceAccountToken" => {
-            let seconds = maybe_int(inner, "expirationSeconds").unwrap_or(3600);
-            if seconds < 600 {
-                causes.invalid(&path.child("expirationSeconds"), seconds, "may not specify a duration less than 10 minutes");
-            } else if seconds > 1 << 32 {
-                causes.invalid(&path.child("expirationSeconds"), seconds, "may not specify a duration larger than 2^32 seconds");
-            }
-            match text(inner, "path") {
-                "" => causes.required(&path.child("path"), ""),
-                file => file_path(file, &path.child("path"), causes),
-            }
-        }
+        "serviceAccountToken" => token(inner, volume_path, path, causes),
+        "clusterTrustBundle" => trust_bundle(inner, volume_path, path, files, causes),
         _ => {
-            if text(inner, "path").is_empty() && kind == "clusterTrustBundle" {
-                causes.required(&path.child("path"), "");
+            let paths = ["credentialBundlePath", "keyPath", "certificateChainPath"];
+            for field in paths {
+                let file = text(inner, field);
+                if !file.is_empty() {
+                    file_path(file, &path.child(field), causes);
+                    file_once(file, file, volume_path, files, causes);
+                }
+            }
+            if paths.iter().all(|field| text(inner, field).is_empty()) {
+                causes
+                    .required(path, "specify at least one of credentialBundlePath, keyPath, and certificateChainPath");
             }
         }
     }
+}
+
+fn file_once<'a>(file: &'a str, shown: &str, path: &Path<'_>, files: &mut Vec<&'a str>, causes: &mut Causes) {
+    if file.is_empty() {
+        return;
+    }
+    if files.contains(&file) {
+        causes.invalid(path, shown, "conflicting duplicate paths");
+    }
+    files.push(file);
+}
+
+fn token(inner: &Value, volume_path: &Path<'_>, path: &Path<'_>, causes: &mut Causes) {
+    let seconds = maybe_int(inner, "expirationSeconds").unwrap_or(3600);
+    if seconds < 600 {
+        causes.invalid(&path.child("expirationSeconds"), seconds, "may not specify a duration less than 10 minutes");
+    }
+    if seconds > 1 << 32 {
+        causes.invalid(
+            &path.child("expirationSeconds"),
+            seconds,
+            "may not specify a duration larger than 2^32 seconds",
+        );
+    }
+    match text(inner, "path") {
+        "" => causes.required(&volume_path.child("path"), ""),
+        file => file_path(file, &volume_path.child("path"), causes),
+    }
+}
+
+fn trust_bundle<'a>(
+    inner: &'a Value,
+    volume_path: &Path<'_>,
+    path: &Path<'_>,
+    files: &mut Vec<&'a str>,
+    causes: &mut Causes,
+) {
+    match (has(inner, "name"), has(inner, "signerName")) {
+        (true, true) => causes.invalid(path, inner, "only one of name and signerName may be used"),
+        (false, false) => causes.required(path, "either name or signerName must be specified"),
+        (true, false) if text(inner, "name").is_empty() => {
+            causes.required(&path.child("name"), "must be a valid object name");
+        }
+        _ => {}
+    }
+    if text(inner, "path").is_empty() {
+        causes.required(&path.child("path"), "");
+    }
+    file_path(text(inner, "path"), &path.child("path"), causes);
+    file_once(text(inner, "path"), text(inner, "path"), volume_path, files, causes);
 }
 
 fn csi(source: &Value, path: &Path<'_>, causes: &mut Causes) {
@@ -396,7 +471,7 @@ pub(super) fn validate_mounts(container: &Value, volumes: &[&Value], path: &Path
             local_path(expression, &mounts_path.child("subPathExpr"), causes);
         }
         propagation(mount, container, &mounts_path, causes);
-        recursive_read_only(mount, &path, causes);
+        recursive_read_only(mount, &mounts_path, causes);
     }
     validate_devices(container, volumes, &path.child("volumeDevices"), causes);
 }
@@ -435,6 +510,7 @@ fn recursive_read_only(mount: &Value, path: &Path<'_>, causes: &mut Causes) {
 }
 
 fn validate_devices(container: &Value, volumes: &[&Value], path: &Path<'_>, causes: &mut Causes) {
+    let mounts = list(container, "volumeMounts");
     let mut seen_paths: Vec<&str> = Vec::new();
     let mut seen_names: Vec<&str> = Vec::new();
     for (index, device) in list(container, "volumeDevices").iter().enumerate() {
@@ -446,24 +522,33 @@ fn validate_devices(container: &Value, volumes: &[&Value], path: &Path<'_>, caus
         if seen_names.contains(&name) {
             causes.invalid(&path.child("name"), name, "must be unique");
         }
-        if !name.is_empty() {
-            match volumes.iter().find(|volume| text(volume, "name") == name) {
-                None => causes.not_found(&path.child("name"), name),
-                Some(volume) if !has(volume, "persistentVolumeClaim") && !has(volume, "ephemeral") => {
-                    let what = "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode";
-                    causes.invalid(&path.child("name"), name, what);
-                }
-                Some(_) => {}
+        match volumes.iter().find(|volume| text(volume, "name") == name) {
+            None => causes.not_found(&path.child("name"), name),
+            Some(volume) if !has(volume, "persistentVolumeClaim") && !has(volume, "ephemeral") => {
+                let what = "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode";
+                causes.invalid(&path.child("name"), name, what);
             }
+            Some(_) => {}
         }
         if target.is_empty() {
             causes.required(&path.child("devicePath"), "");
         }
-        if seen_paths.contains(&target) && !target.is_empty() {
+        if seen_paths.contains(&target) {
             causes.invalid(&path.child("devicePath"), target, "must be unique");
         }
-        no_back_steps(target, &path.child("devicePath"), causes);
-        seen_names.push(name);
-        seen_paths.push(target);
+        if target.split('/').any(|part| part == "..") {
+            causes.invalid(&path.child("devicePath"), target, "can not contain backsteps ('..')");
+        } else {
+            seen_paths.push(target);
+        }
+        if mounts.iter().any(|mount| text(mount, "name") == name) {
+            causes.invalid(&path.child("name"), name, "must not already exist in volumeMounts");
+        }
+        if mounts.iter().any(|mount| text(mount, "mountPath") == target) {
+            causes.invalid(&path.child("devicePath"), target, "must not already exist as a path in volumeMounts");
+        }
+        if !name.is_empty() {
+            seen_names.push(name);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::api::causes::Path;
 use crate::api::names;
-use crate::api::view::{flag, get, has, int, list, text};
+use crate::api::view::{get, has, int, list, text};
 use serde_json::Value;
 
 /// The warnings of an accepted object of a kind.
@@ -85,9 +85,10 @@ fn pod_spec(spec: &Value, path: &Path<'_>, warnings: &mut Vec<String>) {
             repeated_ports(container, &item, warnings);
         }
     }
-    for (kind, terms) in
-        [("podAffinity", "requiredDuringSchedulingIgnoredDuringExecution"), ("podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution")]
-    {
+    for (kind, terms) in [
+        ("podAffinity", "requiredDuringSchedulingIgnoredDuringExecution"),
+        ("podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"),
+    ] {
         let of_kind = get(get(spec, "affinity"), kind);
         for (index, term) in list(of_kind, terms).iter().enumerate() {
             if !has(term, "labelSelector") {
@@ -101,7 +102,6 @@ fn pod_spec(spec: &Value, path: &Path<'_>, warnings: &mut Vec<String>) {
             }
         }
     }
-    let _ = flag;
 }
 
 fn repeated_env(container: &Value, path: &Path<'_>, warnings: &mut Vec<String>) {
@@ -122,7 +122,14 @@ fn repeated_env(container: &Value, path: &Path<'_>, warnings: &mut Vec<String>) 
 
 fn repeated_ports(container: &Value, path: &Path<'_>, warnings: &mut Vec<String>) {
     let ports = list(container, "ports");
-    let key = |port: &Value| (int(port, "containerPort"), text(port, "protocol").to_owned(), int(port, "hostPort"), text(port, "hostIP").to_owned());
+    let key = |port: &Value| {
+        (
+            int(port, "containerPort"),
+            text(port, "protocol").to_owned(),
+            int(port, "hostPort"),
+            text(port, "hostIP").to_owned(),
+        )
+    };
     for (index, port) in ports.iter().enumerate() {
         if let Some(first) = ports[..index].iter().position(|other| key(other) == key(port)) {
             let list_path = path.child("ports");

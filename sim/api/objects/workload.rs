@@ -3,9 +3,7 @@
 use crate::api::causes::{Causes, Path, Raw};
 use crate::api::names;
 use crate::api::selector::Selector;
-use crate::api::view::{
-    ensure, fill, fill_text, get, get_mut, has, int, items_mut, list, maybe_int, text,
-};
+use crate::api::view::{ensure, fill, fill_text, get, get_mut, has, int, items_mut, list, maybe_int, text};
 use serde_json::{Value, json};
 
 use super::metadata::{IMMUTABLE, NON_NEGATIVE, label_selector, shown_selector};
@@ -162,7 +160,7 @@ fn replica_template(spec: &Value, selector: Option<&Selector>, kind: &str, path:
     if let Some(selector) = selector {
         template_matches(spec, selector, path, causes);
     }
-    pod::validate_template(get(spec, "template"), &[], &path.child("template"), causes);
+    pod::validate_template(get(spec, "template"), &path.child("template"), causes);
     template_runs_always(spec, kind, path, causes);
 }
 
@@ -319,13 +317,15 @@ fn stateful_set_claims(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     }
     let pod = ensure(&mut template, SPEC);
     let of_template = list(pod, "volumes").iter();
-    let kept: Vec<Value> =
-        of_template.filter(|volume| all.iter().all(|claim| text(claim, "name") != text(volume, "name"))).cloned().collect();
+    let kept: Vec<Value> = of_template
+        .filter(|volume| all.iter().all(|claim| text(claim, "name") != text(volume, "name")))
+        .cloned()
+        .collect();
     all.extend(kept);
     if !all.is_empty() {
         crate::api::view::put(pod, "volumes", all);
     }
-    pod::validate_template(&template, &[], &path.child("template"), causes);
+    pod::validate_template(&template, &path.child("template"), causes);
     let path = path.child("volumeClaimTemplates");
     for (index, claim) in claims.iter().enumerate() {
         let path = path.index(index);
@@ -371,7 +371,7 @@ pub(super) fn validate_daemon_set(object: &Value, causes: &mut Causes) {
     if get(spec, "selector").as_object().is_some_and(|selector| selector.is_empty()) {
         causes.invalid(&path.child("selector"), get(spec, "selector"), "empty selector is invalid for daemonset");
     }
-    pod::validate_template(get(spec, "template"), &[], &path.child("template"), causes);
+    pod::validate_template(get(spec, "template"), &path.child("template"), causes);
     template_runs_always(spec, "DaemonSet", &path, causes);
     non_negative(spec, "minReadySeconds", &path, causes);
     daemon_set_strategy(get(spec, "updateStrategy"), &path.child("updateStrategy"), causes);
@@ -435,7 +435,6 @@ pub(super) fn validate_stateful_set_update(new: &Value, old: &Value, causes: &mu
                     'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
         causes.forbidden(&Path::ROOT.child(SPEC), what);
     }
-    let _ = get_mut;
 }
 
 /// Counts the templates of a DaemonSet, as its oldest API did.

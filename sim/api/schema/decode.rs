@@ -33,7 +33,7 @@ pub struct UnknownField {
 /// `value` as the struct `root` would hold it.
 pub fn decode(schema: &Schema, root: StructId, value: &Value) -> Result<Value, DecodeError> {
     let mut decoder = Decoder { schema, at: Vec::new(), first: None, unknown: Vec::new() };
-    let owner = Owner { name: &schema.get(root).name, embedded: None };
+    let owner = schema.get(root).name.as_str();
     let decoded = decoder.structure(root, value, owner).map_err(|fatal| fatal.0)?;
     if let Some(first) = decoder.first {
         return Err(first);
@@ -62,15 +62,8 @@ enum At<'a> {
     Index(usize),
 }
 
-/// The struct whose field is being decoded.
-#[derive(Clone, Copy)]
-struct Owner<'a> {
-    name: &'a str,
-    embedded: Option<&'a str>,
-}
-
 impl<'a> Decoder<'a> {
-    fn structure(&mut self, id: StructId, value: &'a Value, owner: Owner<'a>) -> Result<Value, Fatal> {
+    fn structure(&mut self, id: StructId, value: &'a Value, owner: &'a str) -> Result<Value, Fatal> {
         let item = self.schema.get(id);
         let mut out = Map::new();
         match value {
@@ -81,7 +74,7 @@ impl<'a> Decoder<'a> {
                         continue;
                     };
                     self.at.push(At::Field(key, field.embedded.as_deref()));
-                    if let Some(value) = self.field(field, value, Owner { name: &item.name, embedded: None })? {
+                    if let Some(value) = self.field(field, value, item.name.as_str())? {
                         out.insert(key.clone(), value);
                     }
                     self.at.pop();
@@ -100,7 +93,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// The value of a field, if it would be written out.
-    fn field(&mut self, field: &'a Field, value: &'a Value, owner: Owner<'a>) -> Result<Option<Value>, Fatal> {
+    fn field(&mut self, field: &'a Field, value: &'a Value, owner: &'a str) -> Result<Option<Value>, Fatal> {
         if value.is_null() {
             return Ok(None);
         }
@@ -113,13 +106,12 @@ impl<'a> Decoder<'a> {
             Value::Bool(value) => !value,
             Value::Number(number) => number.as_f64() == Some(0.0) && !matches!(field.ty, Type::IntOrString),
             Value::String(text) => text.is_empty() && !matches!(field.ty, Type::IntOrString),
-            Value::Object(_) => false,
             Value::Null => true,
         };
         Ok(if is_empty && !field.is_always_written { None } else { Some(value) })
     }
 
-    fn value(&mut self, ty: &'a Type, value: &'a Value, owner: Owner<'a>) -> Result<Value, Fatal> {
+    fn value(&mut self, ty: &'a Type, value: &'a Value, owner: &'a str) -> Result<Value, Fatal> {
         if value.is_null() {
             return Ok(self.zero(ty));
         }
@@ -193,7 +185,7 @@ impl<'a> Decoder<'a> {
         Ok(value.clone())
     }
 
-    fn int_or_string(&mut self, value: &Value, owner: Owner<'a>) -> Result<Value, Fatal> {
+    fn int_or_string(&mut self, value: &Value, owner: &'a str) -> Result<Value, Fatal> {
         match value {
             Value::String(_) => Ok(value.clone()),
             Value::Number(number) if number.as_i64().is_some_and(|n| i32::try_from(n).is_ok()) => Ok(value.clone()),
@@ -220,7 +212,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Go's `UnmarshalTypeError`.
-    fn mismatch(&mut self, value: &Value, go_type: &str, owner: Owner<'a>) {
+    fn mismatch(&mut self, value: &Value, go_type: &str, owner: &'a str) {
         let mut kind = go_kind(value).to_owned();
         if let (Value::Number(number), "int32" | "int64") = (value, go_type) {
             kind = format!("number {}", go_number(number));
@@ -234,20 +226,15 @@ impl<'a> Decoder<'a> {
             })
             .flatten()
             .collect();
-        let _ = owner.embedded;
         let message = match fields.is_empty() {
             true => format!("json: cannot unmarshal {kind} into Go value of type {go_type}"),
             false => format!(
                 "json: cannot unmarshal {kind} into Go struct field {}.{} of type {go_type}",
-                self.owner_name(owner),
+                owner,
                 fields.join(".")
             ),
         };
         self.remember(message);
-    }
-
-    fn owner_name(&self, owner: Owner<'a>) -> &'a str {
-        owner.name
     }
 
     fn remember(&mut self, message: String) {
