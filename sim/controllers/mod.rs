@@ -108,6 +108,7 @@ impl Controllers {
                 slot.queue.forget(key);
                 None
             }
+            Action::Continue => slot.queue.add(key, now),
             Action::RequeueAfter(delay) => {
                 slot.queue.forget(key);
                 slot.queue.add_after(key, now + delay)

@@ -56,7 +56,8 @@ fn run(recording: &Value, verbose: bool) -> (usize, Vec<String>) {
         world.view.print("status/");
         world.view.print("rollout/");
         world.view.print("condition/");
-        world.view.print("pods/"); world.view.print("phase/");
+        world.view.print("pods/");
+        world.view.print("phase/");
     }
     compare(&recording["expect"], &world, end)
 }
