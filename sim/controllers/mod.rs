@@ -4,6 +4,7 @@ mod controller;
 pub mod daemon_placement;
 pub mod deletion_rank;
 pub mod deployment;
+pub mod job;
 mod owned_pods;
 pub mod pod_control;
 pub mod replica_set;
@@ -18,6 +19,7 @@ pub use token_bucket::TokenBucket;
 pub use work_queue::{WorkQueue, backoff};
 
 use deployment::DeploymentController;
+use job::JobController;
 use pod_control::PodControl;
 use replica_set::ReplicaSetController;
 
@@ -51,6 +53,7 @@ fn all() -> Vec<Box<dyn Controller>> {
         Box::new(DeploymentController::default()),
         Box::new(ReplicaSetController::replica_sets()),
         Box::new(ReplicaSetController::replication_controllers()),
+        Box::new(JobController::default()),
     ]
 }
 

@@ -283,7 +283,7 @@ fn pods_to_delete(cluster: &Cluster, id: ObjId, count: usize, now: Time) -> Vec<
     order.into_iter().take(count).map(|idx| active[idx]).collect()
 }
 
-type PerNode = HashMap<NodeId, i64, FxBuildHasher>;
+pub(super) type PerNode = HashMap<NodeId, i64, FxBuildHasher>;
 
 /// Active pods per node of all ReplicaSets with the same controller; nothing for a ReplicaSet without one.
 fn related_pods_per_node(cluster: &Cluster, id: ObjId) -> PerNode {
@@ -300,7 +300,7 @@ fn related_pods_per_node(cluster: &Cluster, id: ObjId) -> PerNode {
     per_node
 }
 
-fn facts_of<'a>(cluster: &Cluster, pod: PodId, uid: &'a str, on_node: &PerNode) -> DeletionFacts<'a> {
+pub(super) fn facts_of<'a>(cluster: &Cluster, pod: PodId, uid: &'a str, on_node: &PerNode) -> DeletionFacts<'a> {
     let row = cluster.pod(pod);
     let ready = ready_since(cluster, row);
     let n_init = cluster.spec_of(pod).n_init_containers.min(row.containers.len());

@@ -7,7 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::{Exporting, Kind, Lowering, body_variant, fields};
 use crate::cluster::condition::Conditions;
+use crate::cluster::ids::ObjId;
+use crate::cluster::meta::uid_text;
 use crate::cluster::pod_spec::Template;
+use crate::cluster::store::Cluster;
 use crate::engine::Time;
 
 /// A Job.
@@ -140,6 +143,40 @@ impl Kind for Job {
     }
 
     body_variant!(Job);
+}
+
+impl Cluster {
+    /// Gives a new Job, its selector and its template the labels that name it, as the API server does unless `manualSelector` is set.
+    pub(in crate::cluster) fn generate_job_selector(&mut self, id: ObjId) {
+        let raw = self.objects[id].raw.clone();
+        if self.try_get::<Job>(id).is_none()
+            || raw["spec"]["manualSelector"] == true
+            || raw["spec"]["selector"].is_object()
+        {
+            return;
+        }
+        let (uid, name) = (uid_text(self.objects[id].meta.uid), self.name(id).to_owned());
+        let labels = [
+            ("batch.kubernetes.io/controller-uid", &uid),
+            ("batch.kubernetes.io/job-name", &name),
+            ("controller-uid", &uid),
+            ("job-name", &name),
+        ];
+        let mut raw = (*raw).clone();
+        raw["spec"]["selector"]["matchLabels"][labels[0].0] = uid.as_str().into();
+        let mut own = self.objects[id].meta.labels;
+        let mut of_pods = self.get::<Job>(id).template.labels;
+        for (key, value) in labels {
+            raw["spec"]["template"]["metadata"]["labels"][key] = value.as_str().into();
+            own = self.interner.with(own, key, Some(value));
+            of_pods = self.interner.with(of_pods, key, Some(value));
+        }
+        let object = &mut self.objects[id];
+        (object.raw, object.meta.labels) = (raw.into(), own);
+        if let Some(job) = Job::of_mut(&mut object.body) {
+            job.template.labels = of_pods;
+        }
+    }
 }
 
 fn typed<T: serde::de::DeserializeOwned>(value: &Value) -> Result<Option<T>, String> {

@@ -155,3 +155,27 @@ fn replica_sets_behave_as_recorded() {
     let (agree, total) = families(&["rs-", "rc-"]);
     assert!(agree * 100 >= total * 50, "{agree} of {total}");
 }
+
+#[test]
+fn jobs_behave_as_recorded() {
+    let (agree, total) = families(&["job-"]);
+    assert!(agree * 100 >= total * 50, "{agree} of {total}");
+}
+
+#[test]
+fn stateful_sets_behave_as_recorded() {
+    let (agree, total) = families(&["sts-"]);
+    assert!(agree * 100 >= total * 50, "{agree} of {total}");
+}
+
+#[test]
+fn daemon_sets_behave_as_recorded() {
+    let (agree, total) = families(&["ds-"]);
+    assert!(agree * 100 >= total * 50, "{agree} of {total}");
+}
+
+#[test]
+fn cron_jobs_behave_as_recorded() {
+    let (agree, total) = families(&["cj-"]);
+    assert!(agree * 100 >= total * 50, "{agree} of {total}");
+}
