@@ -5,6 +5,7 @@ mod controller;
 pub mod daemon_placement;
 pub mod deletion_rank;
 pub mod deployment;
+pub mod job;
 mod owned_pods;
 pub mod disruption;
 pub mod garbage_collector;
@@ -26,6 +27,7 @@ pub use token_bucket::TokenBucket;
 pub use work_queue::{WorkQueue, backoff};
 
 use deployment::DeploymentController;
+use job::JobController;
 use pod_control::PodControl;
 use replica_set::ReplicaSetController;
 
@@ -66,6 +68,7 @@ fn all() -> Vec<Box<dyn Controller>> {
         Box::new(node_lifecycle::NodeLifecycleController::default()),
         Box::new(taint_eviction::TaintEvictionController::default()),
         Box::new(pod_gc::PodGcController::default()),
+        Box::new(JobController::default()),
     ]
 }
 
@@ -123,6 +126,7 @@ impl Controllers {
                 slot.queue.forget(key);
                 None
             }
+            Action::Continue => slot.queue.add(key, now),
             Action::RequeueAfter(delay) => {
                 slot.queue.forget(key);
                 slot.queue.add_after(key, now + delay)
