@@ -5,6 +5,7 @@ mod controller;
 pub mod daemon_placement;
 pub mod deletion_rank;
 pub mod disruption;
+pub mod endpoint_slice;
 pub mod garbage_collector;
 pub mod namespace;
 pub mod node_lifecycle;
@@ -56,6 +57,7 @@ fn all() -> Vec<Box<dyn Controller>> {
         Box::new(node_lifecycle::NodeLifecycleController::default()),
         Box::new(taint_eviction::TaintEvictionController::default()),
         Box::new(pod_gc::PodGcController::default()),
+        Box::new(endpoint_slice::EndpointSliceController::default()),
     ]
 }
 

@@ -4,21 +4,25 @@
 //! status. Kinds without behaviour are kept as written.
 
 mod deployment;
+mod endpoint_slice;
 mod fields;
 mod kept;
 mod namespace;
 mod pod_disruption_budget;
 mod replica_set;
+mod service;
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 pub use deployment::{Deployment, DeploymentStatus, DeploymentStrategy};
+pub use endpoint_slice::{Endpoint, EndpointPort, EndpointSlice};
 pub use kept::Kept;
 pub use namespace::{Namespace, NamespacePhase};
 pub use pod_disruption_budget::{DisruptionBound, PodDisruptionBudget};
 pub use replica_set::{ReplicaSet, ReplicaSetStatus};
+pub use service::{Service, ServicePort, TargetPort};
 
 use super::intern::Interner;
 use super::meta::Meta;
@@ -48,6 +52,10 @@ pub enum Body {
     Kept(Kept),
     /// A namespace.
     Namespace(Namespace),
+    /// A Service.
+    Service(Box<Service>),
+    /// An EndpointSlice.
+    EndpointSlice(Box<EndpointSlice>),
     /// A PodDisruptionBudget.
     PodDisruptionBudget(Box<PodDisruptionBudget>),
     /// A Deployment.
@@ -140,6 +148,8 @@ pub(crate) use body_variant;
 pub fn lower(info: &KindInfo, object: &Value, cx: &mut Lowering<'_>) -> Result<Body, String> {
     Ok(match info.kind {
         Namespace::KIND => Namespace::lower(object, cx)?.into_body(),
+        Service::KIND => Service::lower(object, cx)?.into_body(),
+        EndpointSlice::KIND => EndpointSlice::lower(object, cx)?.into_body(),
         PodDisruptionBudget::KIND => PodDisruptionBudget::lower(object, cx)?.into_body(),
         Deployment::KIND => Deployment::lower(object, cx)?.into_body(),
         ReplicaSet::KIND | "ReplicationController" => ReplicaSet::lower(object, cx)?.into_body(),
@@ -152,6 +162,7 @@ pub fn keep_status(body: &mut Body, old: &Body) {
     match (body, old) {
         (Body::Kept(new), Body::Kept(old)) => new.keep_status(old),
         (Body::Namespace(new), Body::Namespace(old)) => new.keep_status(old),
+        (Body::Service(new), Body::Service(old)) => new.keep_status(old),
         (Body::PodDisruptionBudget(new), Body::PodDisruptionBudget(old)) => new.keep_status(old),
         _ => {}
     }
@@ -162,6 +173,8 @@ pub fn export(body: &Body, cx: Exporting<'_>, object: &mut Map<String, Value>) {
     match body {
         Body::Kept(kept) => kept.export(cx, object),
         Body::Namespace(namespace) => namespace.export(cx, object),
+        Body::Service(service) => service.export(cx, object),
+        Body::EndpointSlice(slice) => slice.export(cx, object),
         Body::PodDisruptionBudget(budget) => budget.export(cx, object),
         Body::Deployment(deployment) => deployment.export(cx, object),
         Body::ReplicaSet(replica_set) => replica_set.export(cx, object),
