@@ -10,13 +10,13 @@ pub mod engine;
 pub mod error;
 pub mod faults;
 pub mod kubectl;
+pub mod modelled;
 pub mod kubelet;
 pub mod metrics;
 pub mod network;
 pub mod report;
 pub mod scenario;
 pub mod scheduler;
-#[cfg(any())]
 pub mod simulation;
 pub mod storage;
 pub mod workload;

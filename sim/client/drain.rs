@@ -1,10 +1,10 @@
 //! `kubectl drain` (kubectl, `pkg/drain`): cordon, choose the pods, evict them, retry what budgets refuse, wait until all are gone.
 
-use super::DrainOptions;
 use super::edit::find;
 use super::verbs::{cordon, node_name};
 use crate::cluster::{Cluster, NodeId, ObjectRef, PodId};
 use crate::engine::{Span, Time};
+use crate::kubectl::command;
 
 /// How long kubectl waits after a budget's refusal.
 const RETRY: Span = Span::from_secs(5);
@@ -13,7 +13,7 @@ const RETRY: Span = Span::from_secs(5);
 #[derive(Clone, Debug)]
 pub(super) struct Drain {
     node: String,
-    options: DrainOptions,
+    options: command::Drain,
     deadline: Time,
     /// Pods whose eviction has not been accepted.
     refused: Vec<PodId>,
@@ -42,15 +42,16 @@ impl Drain {
     pub(super) fn begin(
         cluster: &mut Cluster,
         node: &str,
-        options: DrainOptions,
+        options: &command::Drain,
     ) -> Result<(Drain, Vec<String>, Vec<String>), String> {
         let ObjectRef::Node(id) = find(cluster, &node_name(node))? else { return Err("error: not a node".to_owned()) };
         let stdout = vec![cordon(cluster, node, true)?];
-        let (pods, stderr) = choose(cluster, id, &options).map_err(|why| {
+        let (pods, stderr) = choose(cluster, id, options).map_err(|why| {
             format!("error: unable to drain node \"{node}\" due to error: {why}, continuing command...\nThere are pending nodes to be drained:\n {node}\n{why}")
         })?;
-        let deadline = options.timeout.map_or(Time::NEVER, |timeout| cluster.now() + timeout);
-        Ok((Drain { node: node.to_owned(), options, deadline, refused: pods, leaving: Vec::new() }, stdout, stderr))
+        let limited = options.timeout_seconds > 0.0;
+        let deadline = if limited { cluster.now() + Span::from_secs_f64(options.timeout_seconds) } else { Time::NEVER };
+        Ok((Drain { node: node.to_owned(), options: options.clone(), deadline, refused: pods, leaving: Vec::new() }, stdout, stderr))
     }
 
     /// Evicts what it can and looks what is gone.
@@ -63,11 +64,11 @@ impl Drain {
             let (namespace, name) = (cluster.namespace(pod).to_owned(), cluster.name(pod).to_owned());
             progress.stderr.push(format!("evicting pod {namespace}/{name}"));
             if self.options.disable_eviction {
-                cluster.delete_pod(pod, self.options.grace_seconds);
+                cluster.delete_pod(pod, self.grace_seconds());
                 self.leaving.push(pod);
                 continue;
             }
-            match cluster.evict(pod, self.options.grace_seconds) {
+            match cluster.evict(pod, self.grace_seconds()) {
                 Ok(()) => self.leaving.push(pod),
                 Err(refused) => {
                     progress.stderr.push(format!(
@@ -98,14 +99,13 @@ impl Drain {
         progress
     }
 
-    /// Whether only refusals are waited for, which are retried every 5 s.
-    pub(super) fn waits_for_budgets(&self) -> bool {
-        self.leaving.is_empty() && !self.refused.is_empty()
+    fn grace_seconds(&self) -> Option<u32> {
+        self.options.grace_period_seconds.and_then(|seconds| u32::try_from(seconds).ok())
     }
 }
 
 /// The pods to evict, with warnings; or the joined errors.
-fn choose(cluster: &Cluster, node: NodeId, options: &DrainOptions) -> Result<(Vec<PodId>, Vec<String>), String> {
+fn choose(cluster: &Cluster, node: NodeId, options: &command::Drain) -> Result<(Vec<PodId>, Vec<String>), String> {
     let (mut pods, mut warnings) = (Vec::new(), Vec::new());
     let (mut unmanaged, mut daemons, mut local) = (Vec::new(), Vec::new(), Vec::new());
     for (pod, row) in cluster.pods().filter(|(_, row)| row.node == Some(node)) {

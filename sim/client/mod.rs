@@ -8,11 +8,13 @@ mod action;
 mod arrivals;
 mod drain;
 mod edit;
+mod execute;
 mod rollout;
+mod select;
 mod steps;
 mod verbs;
 
-pub use action::{Action, DeleteOptions, DrainOptions, KeyChange, ObjectName, PatchType, TaintChange};
+pub use action::{Action, Eviction, ObjectName};
 pub use arrivals::{ArrivalSource, ArrivingPod};
 pub use edit::edit;
 pub use steps::{Answer, Client, Step};

@@ -5,9 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::drain::Drain;
-use super::{Action, ArrivalSource, ArrivingPod, rollout, verbs};
-use crate::cluster::{Agenda, Change, Cluster, Component, Event, ObjectRef, PodId, What, WorkloadEvent};
+use super::execute::execute;
+use super::select::select;
+use super::{Action, ArrivalSource, ArrivingPod, verbs};
+use crate::cluster::{
+    Agenda, Change, Cluster, Component, Event, ObjectRef, PodId, Propagation, What, WorkloadEvent,
+};
 use crate::engine::Time;
+use crate::kubectl::command::{self, Command};
 
 /// An action at a time.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +46,9 @@ pub struct Client {
     sources: Vec<Box<dyn ArrivalSource>>,
     /// The next pod of each source.
     waiting: Vec<Option<ArrivingPod>>,
-    drains: BTreeMap<u32, Drain>,
+    drains: BTreeMap<u32, Vec<Drain>>,
+    /// The namespace that commands without `-n` mean.
+    namespace: String,
     /// What was last applied to each object.
     applied: BTreeMap<ObjectRef, Value>,
     n_arrived: u64,
@@ -50,7 +57,19 @@ pub struct Client {
 impl Client {
     /// A client with these steps and sources of pods.
     pub fn new(steps: Vec<Step>, sources: Vec<Box<dyn ArrivalSource>>) -> Client {
-        Client { answers: steps.iter().map(|_| Answer::default()).collect(), steps, sources, ..Client::default() }
+        Client {
+            answers: steps.iter().map(|_| Answer::default()).collect(),
+            steps,
+            sources,
+            namespace: "default".to_owned(),
+            ..Client::default()
+        }
+    }
+
+    /// The same client in another namespace than `default`.
+    pub fn in_namespace(mut self, namespace: &str) -> Client {
+        self.namespace = namespace.to_owned();
+        self
     }
 
     /// The steps with their answers.
@@ -66,18 +85,10 @@ impl Client {
     fn do_step(&mut self, idx: u32, cluster: &mut Cluster, agenda: &mut Agenda) {
         let Some(step) = self.steps.get(idx as usize) else { return };
         let action = step.action.clone();
-        if let Action::Drain(node, options) = &action {
-            match Drain::begin(cluster, node, *options) {
-                Ok((drain, stdout, stderr)) => {
-                    let answer = &mut self.answers[idx as usize];
-                    answer.stdout.extend(stdout);
-                    answer.stderr.extend(stderr);
-                    self.drains.insert(idx, drain);
-                    self.go_on(idx, cluster, agenda);
-                }
-                Err(error) => self.fail(idx, error, agenda.now()),
-            }
-            return;
+        if let Action::Kubectl(command) = &action
+            && let Command::Drain(options) = &**command
+        {
+            return self.drain(idx, options, cluster, agenda);
         }
         match self.act(&action, cluster) {
             Ok(lines) => {
@@ -89,6 +100,25 @@ impl Client {
         }
     }
 
+    fn drain(&mut self, idx: u32, options: &command::Drain, cluster: &mut Cluster, agenda: &mut Agenda) {
+        let selection = super::execute::nodes(&options.nodes, options.selector.as_ref());
+        let begun = select(cluster, &selection, &self.namespace).and_then(|nodes| {
+            nodes.iter().map(|node| Drain::begin(cluster, &node.name, options)).collect::<Result<Vec<_>, _>>()
+        });
+        match begun {
+            Err(error) => self.fail(idx, error, agenda.now()),
+            Ok(begun) => {
+                for (drain, stdout, stderr) in begun {
+                    let answer = &mut self.answers[idx as usize];
+                    answer.stdout.extend(stdout);
+                    answer.stderr.extend(stderr);
+                    self.drains.entry(idx).or_default().push(drain);
+                }
+                self.go_on(idx, cluster, agenda);
+            }
+        }
+    }
+
     fn fail(&mut self, idx: u32, error: String, now: Time) {
         let answer = &mut self.answers[idx as usize];
         answer.stderr.extend(error.lines().map(str::to_owned));
@@ -96,48 +126,48 @@ impl Client {
     }
 
     fn act(&mut self, action: &Action, cluster: &mut Cluster) -> Result<Vec<String>, String> {
-        let one = |line: String| vec![line];
         match action {
+            Action::Kubectl(command) => execute(cluster, command, &self.namespace),
             Action::Apply(manifests) => manifests.iter().map(|manifest| self.apply(manifest, cluster)).collect(),
-            Action::Delete(names, options) => names.iter().map(|name| verbs::delete(cluster, name, *options)).collect(),
-            Action::Scale(name, replicas) => verbs::scale(cluster, name, *replicas).map(one),
-            Action::SetImage(name, images) => verbs::set_image(cluster, name, images).map(one),
-            Action::Patch(name, kind, patch) => verbs::patch(cluster, name, *kind, patch).map(one),
-            Action::Label(name, changes) => verbs::set_keys(cluster, name, "labels", changes).map(one),
-            Action::Annotate(name, changes) => verbs::set_keys(cluster, name, "annotations", changes).map(one),
-            Action::Taint(node, changes) => verbs::taint(cluster, node, changes).map(one),
-            Action::Cordon(node, cordoned) => verbs::cordon(cluster, node, *cordoned).map(one),
-            Action::RolloutUndo(name, to) => rollout::undo(cluster, name, *to).map(one),
-            Action::RolloutPause(name, paused) => rollout::pause(cluster, name, *paused).map(one),
-            Action::RolloutRestart(name) => rollout::restart(cluster, name).map(one),
-            Action::Evict(name) => verbs::evict(cluster, name).map(one),
+            Action::Delete(manifests) => {
+                let names = manifests.iter().filter_map(|manifest| verbs::name_of(manifest, &self.namespace));
+                names.map(|name| verbs::delete(cluster, &name, Propagation::Background, None)).collect()
+            }
+            Action::Evict(eviction) => verbs::evict(cluster, eviction),
             Action::AddNode(manifest) => super::edit::create(cluster, manifest).map(|_| Vec::new()),
-            Action::DeleteNode(node) => verbs::delete_node(cluster, node).map(one),
+            Action::DeleteNode(node) => verbs::delete_node(cluster, node).map(|line| vec![line]),
             Action::FailNode(node) => verbs::fail_node(cluster, node).map(|()| Vec::new()),
             Action::RecoverNode(node) => verbs::recover_node(cluster, node).map(|()| Vec::new()),
-            Action::Drain(..) => Ok(Vec::new()),
         }
     }
 
     fn apply(&mut self, manifest: &Value, cluster: &mut Cluster) -> Result<String, String> {
-        let (object, answer) = verbs::apply(cluster, manifest, |object| self.applied.get(&object).cloned())?;
+        let (object, answer) = verbs::apply(cluster, manifest, &self.namespace, |object| self.applied.get(&object).cloned())?;
         self.applied.insert(object, manifest.clone());
         Ok(answer)
     }
 
     fn go_on(&mut self, idx: u32, cluster: &mut Cluster, agenda: &mut Agenda) {
-        let Some(drain) = self.drains.get_mut(&idx) else { return };
-        let progress = drain.go_on(cluster);
-        let answer = &mut self.answers[idx as usize];
-        answer.stdout.extend(progress.stdout);
-        answer.stderr.extend(progress.stderr);
-        answer.failed |= progress.failed;
-        match progress.again {
-            Some(at) => agenda.at(at, Event::Workload(WorkloadEvent::Continue(idx))),
-            None => {
-                answer.ended = Some(agenda.now());
-                self.drains.remove(&idx);
+        let Some(mut drains) = self.drains.remove(&idx) else { return };
+        let mut again = None;
+        drains.retain_mut(|drain| {
+            let progress = drain.go_on(cluster);
+            let answer = &mut self.answers[idx as usize];
+            answer.stdout.extend(progress.stdout);
+            answer.stderr.extend(progress.stderr);
+            answer.failed |= progress.failed;
+            again = match (again, progress.again) {
+                (Some(a), Some(b)) => Some(std::cmp::min::<Time>(a, b)),
+                (a, b) => a.or(b),
+            };
+            progress.again.is_some()
+        });
+        match again {
+            Some(at) => {
+                self.drains.insert(idx, drains);
+                agenda.at(at, Event::Workload(WorkloadEvent::Continue(idx)));
             }
+            None => self.answers[idx as usize].ended = Some(agenda.now()),
         }
     }
 

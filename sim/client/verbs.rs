@@ -3,55 +3,64 @@
 use serde_json::{Map, Value, json};
 
 use super::edit::{create, edit, find, send};
-use super::{DeleteOptions, KeyChange, ObjectName, PatchType, TaintChange};
+use super::{Eviction, ObjectName};
 use crate::api::kinds;
 use crate::api::patch::{json_merge, json_patch, strategic_merge};
-use crate::cluster::{Cluster, KubeletHealth, ObjectRef};
+use crate::api::selector::Selector;
+use crate::cluster::{Cluster, KubeletHealth, ObjectRef, PodId, Propagation};
+use crate::kubectl::command::{PatchType, TaintChange};
+
+/// The name of a manifest's object; `namespace` is that of objects that name none.
+pub(super) fn name_of(manifest: &Value, namespace: &str) -> Option<ObjectName> {
+    let info = kinds::by_kind(manifest["kind"].as_str()?)?;
+    let text = |key: &str| manifest["metadata"][key].as_str().unwrap_or_default();
+    let namespace = match (info.namespaced, text("namespace")) {
+        (false, _) => "",
+        (true, "") => namespace,
+        (true, own) => own,
+    };
+    Some(ObjectName { info, namespace: namespace.to_owned(), name: text("name").to_owned() })
+}
 
 /// Creates or updates one manifest by server-side apply: what it says is set, what the last manifest said and this one does not is
 /// removed, the rest stays. Returns the object with kubectl's answer.
 pub(super) fn apply(
     cluster: &mut Cluster,
     manifest: &Value,
+    namespace: &str,
     last: impl FnOnce(ObjectRef) -> Option<Value>,
 ) -> Result<(ObjectRef, String), String> {
     let kind = manifest["kind"].as_str().unwrap_or_default();
-    let info = kinds::by_kind(kind).ok_or_else(|| format!("error: no matches for kind \"{kind}\""))?;
-    let text = |key: &str| manifest["metadata"][key].as_str().unwrap_or_default().to_owned();
-    let namespace = match (info.namespaced, text("namespace").as_str()) {
-        (false, _) => String::new(),
-        (true, "") => "default".to_owned(),
-        (true, namespace) => namespace.to_owned(),
-    };
-    let name = ObjectName { info, namespace, name: text("name") };
-    match find(cluster, &name) {
-        Err(_) => {
-            let object = create(cluster, manifest)?;
-            Ok((object, format!("{} serverside-applied", name.text())))
-        }
+    let name = name_of(manifest, namespace).ok_or_else(|| format!("error: no matches for kind \"{kind}\""))?;
+    let mut wanted = manifest.clone();
+    if name.info.namespaced {
+        wanted["metadata"]["namespace"] = json!(name.namespace);
+    }
+    let object = match find(cluster, &name) {
+        Err(_) => create(cluster, &wanted)?,
         Ok(object) => {
             let before = cluster.export(object);
             let mut after = before.clone();
-            let mut wanted = manifest.clone();
-            wanted["metadata"]["namespace"] = before["metadata"]["namespace"].clone();
             crate::api::patch::apply(&mut after, &wanted, last(object).as_ref());
             if after != before {
                 send(cluster, object, &before, after)?;
             }
-            Ok((object, format!("{} serverside-applied", name.text())))
+            object
         }
-    }
+    };
+    Ok((object, format!("{} serverside-applied", name.text())))
 }
 
 /// Deletes one object.
-pub(super) fn delete(cluster: &mut Cluster, name: &ObjectName, options: DeleteOptions) -> Result<String, String> {
-    let object = match find(cluster, name) {
-        Err(_) if options.ignore_not_found => return Ok(String::new()),
-        found => found?,
-    };
-    match object {
-        ObjectRef::Pod(pod) => cluster.delete_pod(pod, options.grace_seconds),
-        _ => cluster.delete(object, options.propagation),
+pub(super) fn delete(
+    cluster: &mut Cluster,
+    name: &ObjectName,
+    propagation: Propagation,
+    grace_seconds: Option<u32>,
+) -> Result<String, String> {
+    match find(cluster, name)? {
+        ObjectRef::Pod(pod) => cluster.delete_pod(pod, grace_seconds),
+        object => cluster.delete(object, propagation),
     }
     let place = match name.namespace.as_str() {
         "" => String::new(),
@@ -61,11 +70,20 @@ pub(super) fn delete(cluster: &mut Cluster, name: &ObjectName, options: DeleteOp
 }
 
 /// Sets `spec.replicas`.
-pub(super) fn scale(cluster: &mut Cluster, name: &ObjectName, replicas: i64) -> Result<String, String> {
+pub(super) fn scale(
+    cluster: &mut Cluster,
+    name: &ObjectName,
+    replicas: i64,
+    current: Option<i64>,
+) -> Result<String, String> {
     if !matches!(name.info.kind, "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet") {
         return Err(format!("Error from server (NotFound): the server could not find the scale of {}", name.text()));
     }
     edit(cluster, name, |object| {
+        let present = object["spec"]["replicas"].as_i64().unwrap_or(1);
+        if let Some(expected) = current.filter(|&expected| expected != present) {
+            return Err(format!("error: Expected replicas to be {expected}, was {present}"));
+        }
         object["spec"]["replicas"] = json!(replicas);
         Ok(())
     })?;
@@ -99,7 +117,8 @@ pub(super) fn set_image(
     Ok(if changed { format!("{} image updated", name.text()) } else { String::new() })
 }
 
-fn pod_spec_mut(object: &mut Value) -> &mut Value {
+/// The pod spec of a pod or the template of a workload.
+pub(super) fn pod_spec_mut(object: &mut Value) -> &mut Value {
     match object["kind"].as_str() {
         Some("Pod") => &mut object["spec"],
         Some("CronJob") => &mut object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
@@ -112,7 +131,8 @@ pub(super) fn set_keys(
     cluster: &mut Cluster,
     name: &ObjectName,
     field: &str,
-    changes: &[KeyChange],
+    changes: &[(String, Option<String>)],
+    overwrite: bool,
 ) -> Result<String, String> {
     let mut removed_only = true;
     let changed = edit(cluster, name, |object| {
@@ -121,18 +141,15 @@ pub(super) fn set_keys(
             metadata[field] = Value::Object(Map::new());
         }
         let Some(map) = metadata[field].as_object_mut() else { return Ok(()) };
-        for change in changes {
-            match (&change.value, map.get(&change.key).and_then(Value::as_str)) {
-                (None, _) => _ = map.remove(&change.key),
-                (Some(new), Some(old)) if new != old && !change.overwrite => {
-                    return Err(format!(
-                        "error: '{}' already has a value ({old}), and --overwrite is false",
-                        change.key
-                    ));
+        for (key, value) in changes {
+            match (value, map.get(key).and_then(Value::as_str)) {
+                (None, _) => _ = map.remove(key),
+                (Some(new), Some(old)) if new != old && !overwrite => {
+                    return Err(format!("error: '{key}' already has a value ({old}), and --overwrite is false"));
                 }
                 (Some(new), _) => {
                     removed_only = false;
-                    map.insert(change.key.clone(), json!(new));
+                    map.insert(key.clone(), json!(new));
                 }
             }
         }
@@ -174,7 +191,12 @@ pub(super) fn patch(
 }
 
 /// Changes the taints of a node.
-pub(super) fn taint(cluster: &mut Cluster, node: &str, changes: &[TaintChange]) -> Result<String, String> {
+pub(super) fn taint(
+    cluster: &mut Cluster,
+    node: &str,
+    changes: &[TaintChange],
+    overwrite: bool,
+) -> Result<String, String> {
     let name = node_name(node);
     let mut untainted = false;
     edit(cluster, &name, |object| {
@@ -182,7 +204,7 @@ pub(super) fn taint(cluster: &mut Cluster, node: &str, changes: &[TaintChange]) 
         for change in changes {
             let same = |taint: &Value| {
                 taint["key"] == change.key.as_str()
-                    && change.effect.is_none_or(|effect| taint["effect"] == effect.as_str())
+                    && (change.effect.is_empty() || taint["effect"] == change.effect.as_str())
             };
             let had = taints.iter().any(same);
             if change.remove {
@@ -190,15 +212,15 @@ pub(super) fn taint(cluster: &mut Cluster, node: &str, changes: &[TaintChange]) 
                     return Err(format!("error: taint \"{}\" not found", change.key));
                 }
                 untainted = true;
-            } else if had && !change.overwrite {
+            } else if had && !overwrite {
                 return Err(format!(
                     "error: node {node} already has {} taint(s) with same effect(s) and --overwrite is false",
                     change.key
                 ));
             }
             taints.retain(|taint| !same(taint));
-            if let (false, Some(effect)) = (change.remove, change.effect) {
-                let mut taint = json!({ "key": change.key, "effect": effect.as_str() });
+            if !change.remove {
+                let mut taint = json!({ "key": change.key, "effect": change.effect });
                 if !change.value.is_empty() {
                     taint["value"] = json!(change.value);
                 }
@@ -229,11 +251,30 @@ pub(super) fn node_name(node: &str) -> ObjectName {
     ObjectName { info, namespace: String::new(), name: node.to_owned() }
 }
 
-/// Asks the eviction API to evict one pod.
-pub(super) fn evict(cluster: &mut Cluster, name: &ObjectName) -> Result<String, String> {
-    let ObjectRef::Pod(pod) = find(cluster, name)? else { return Err("error: only pods can be evicted".to_owned()) };
-    cluster.evict(pod, None).map_err(|refused| refused.text)?;
-    Ok(format!("{} evicted", name.text()))
+/// Asks the eviction API to evict pods, in order of creation; the answers are what the API server says.
+pub(super) fn evict(cluster: &mut Cluster, eviction: &Eviction) -> Result<Vec<String>, String> {
+    let pods: Vec<PodId> = match cluster.find_pod(&eviction.namespace, &eviction.pods) {
+        Some(pod) => vec![pod],
+        None => {
+            let selector: Selector = eviction.pods.parse().map_err(|error| format!("error: {error}"))?;
+            let matches = |labels| selector.matches(|key| cluster.interner.value_text(labels, key));
+            let mut pods: Vec<PodId> = cluster
+                .pods()
+                .filter(|(id, pod)| cluster.namespace(*id) == eviction.namespace && matches(pod.meta.labels))
+                .map(|(id, _)| id)
+                .collect();
+            pods.sort_by_cached_key(|&pod| (cluster.pod(pod).meta.created.as_secs(), cluster.name(pod).to_owned()));
+            pods
+        }
+    };
+    let answers = pods.into_iter().map(|pod| {
+        let name = cluster.name(pod).to_owned();
+        match cluster.evict(pod, None) {
+            Ok(()) => format!("pod/{name} evicted"),
+            Err(refused) => format!("pod/{name}: {}", refused.text),
+        }
+    });
+    Ok(answers.collect())
 }
 
 /// A node's machine goes away and its object is deleted.

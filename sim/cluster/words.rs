@@ -72,6 +72,9 @@ words! {
     replicaset_controller = "replicaset-controller",
     replication_controller = "replication-controller",
     job_controller = "job-controller",
+    statefulset_controller = "statefulset-controller",
+    daemonset_controller = "daemonset-controller",
+    cronjob_controller = "cronjob-controller",
     // Finalizers.
     foreground_deletion = "foregroundDeletion",
     orphan = "orphan",

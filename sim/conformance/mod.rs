@@ -1,4 +1,6 @@
 //! Golden cases of the real Kubernetes against ours.
 
+pub mod api;
 pub mod difference;
+pub mod kubectl;
 pub mod tables;

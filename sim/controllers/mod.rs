@@ -4,14 +4,19 @@ mod anchored_tick;
 mod controller;
 pub mod daemon_placement;
 pub mod deletion_rank;
+pub mod deployment;
+mod owned_pods;
 pub mod disruption;
 pub mod endpoint_slice;
 pub mod garbage_collector;
 pub mod namespace;
 pub mod node_lifecycle;
 pub mod pod_control;
+pub mod replica_set;
 pub mod pod_gc;
 pub mod rollout_math;
+#[cfg(test)]
+mod testing;
 pub mod service_account;
 pub mod taint_eviction;
 mod token_bucket;
@@ -21,7 +26,9 @@ pub use controller::{Action, Context, Controller, Keys};
 pub use token_bucket::TokenBucket;
 pub use work_queue::{WorkQueue, backoff};
 
+use deployment::DeploymentController;
 use pod_control::PodControl;
+use replica_set::ReplicaSetController;
 
 use crate::cluster::{
     Agenda, Change, Cluster, Component, ControlPlane, ControllerEvent, ControllerKind, Event, NodeId, ObjectRef,
@@ -50,6 +57,9 @@ struct Slot {
 /// Every controller there is, in the order in which they observe.
 fn all() -> Vec<Box<dyn Controller>> {
     vec![
+        Box::new(DeploymentController::default()),
+        Box::new(ReplicaSetController::replica_sets()),
+        Box::new(ReplicaSetController::replication_controllers()),
         Box::new(garbage_collector::GarbageCollector::default()),
         Box::new(namespace::NamespaceController),
         Box::new(service_account::ServiceAccountController),
@@ -166,6 +176,7 @@ impl Component for Controllers {
     }
 
     fn observe(&mut self, change: Change, cluster: &Cluster, agenda: &mut Agenda) {
+        self.pods.observe(change, cluster);
         for slot in &mut self.slots {
             let mut keys = Keys { kind: slot.controller.kind(), queue: &mut slot.queue, agenda };
             slot.controller.observe(change, cluster, &mut keys);

@@ -1,5 +1,21 @@
-//! kube-scheduler: queue, framework, plugins, preemption.
+//! kube-scheduler: queue, cycle, configuration; framework, plugins and preemption behind the [`policy::Policy`] they make up.
+//!
+//! [`Scheduler`] is the component. A change of the cluster reaches it through [`watch`] and [`delivery`], which wake pods of the
+//! [`queue`]; [`cycle`] tries one pod after the other with the [`policy`] of its profile; [`outcome`] binds it, or says why not and
+//! lets [`eviction`] make room.
 
+mod client;
+pub mod cycle;
+mod delivery;
+mod eviction;
 pub mod host_pick;
 pub mod node_tree;
 pub mod nodes_to_find;
+pub mod nominator;
+mod outcome;
+pub mod plugin_id;
+pub mod policy;
+pub mod queue;
+mod watch;
+
+pub use cycle::{Profile, Scheduler, SchedulerOptions};

@@ -134,7 +134,7 @@ fn dns_name(name: &str, otherwise: &str) -> String {
 }
 
 /// `value` as a label value: at most 63 characters of `[A-Za-z0-9_.-]`, beginning and ending with a letter or digit.
-fn label_value(value: &str) -> String {
+pub fn label_value(value: &str) -> String {
     let valid = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let text: String = value.chars().take(63).map(|c| if valid(c) { c } else { '-' }).collect();
     text.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned()

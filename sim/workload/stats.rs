@@ -125,22 +125,23 @@ pub fn stats(arrivals: impl Iterator<Item = Result<Arrival>>) -> Result<TraceSta
 #[derive(Default)]
 struct Running {
     now: Demand,
-    ends: BinaryHeap<Reverse<(Time, u32, i64, i64, i64)>>,
+    /// End, replicas, and what each of them asks for.
+    ends: BinaryHeap<Reverse<(Time, u32, [i64; 3])>>,
 }
 
 impl Running {
     fn arrive(&mut self, arrival: &Arrival, peak: &mut Demand) {
-        while let Some(&Reverse((end, n, cpu, memory, gpu))) = self.ends.peek() {
+        while let Some(&Reverse((end, n, each))) = self.ends.peek() {
             if arrival.at < end {
                 break;
             }
             self.ends.pop();
-            self.add(-i128::from(n), [cpu, memory, gpu]);
+            self.add(-i128::from(n), each);
         }
         let each = [arrival.cpu_milli, arrival.memory_bytes, arrival.gpu.total_milli()];
         self.add(i128::from(arrival.n), each);
         if let Some(duration) = arrival.duration {
-            self.ends.push(Reverse((arrival.at + duration, arrival.n, each[0], each[1], each[2])));
+            self.ends.push(Reverse((arrival.at + duration, arrival.n, each)));
         }
         peak.replicas = peak.replicas.max(self.now.replicas);
         peak.cpu_milli = peak.cpu_milli.max(self.now.cpu_milli);

@@ -1,3 +1,8 @@
 //! The one integration test binary. Each module is one boundary of the product.
 
+mod kubelet;
+mod queue;
 mod workload;
+mod workload_plots;
+
+mod kubectl;

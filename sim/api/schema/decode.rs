@@ -106,7 +106,8 @@ impl<'a> Decoder<'a> {
         }
         let value = self.value(&field.ty, value, owner)?;
         let is_empty = match &value {
-            Value::Array(items) => items.is_empty(),
+            // Defaulting tells an empty list from none; `prune` takes it away afterwards.
+            Value::Array(_) => false,
             Value::Object(map) => map.is_empty() && matches!(field.ty, Type::Map(_)),
             _ if field.is_pointer => false,
             Value::Bool(value) => !value,
@@ -160,21 +161,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn zero(&self, ty: &Type) -> Value {
-        match ty {
-            Type::Bool => Value::Bool(false),
-            Type::Int32 | Type::Int64 | Type::Float64 | Type::IntOrString => Value::from(0),
-            Type::String | Type::Bytes => Value::from(""),
-            Type::Quantity => Value::from("0"),
-            Type::Time | Type::Raw | Type::List(_) | Type::Map(_) => Value::Null,
-            Type::Struct(id) => {
-                let mut out = Map::new();
-                for field in self.schema.get(*id).fields.iter().filter(|field| field.is_always_written) {
-                    let zero = if field.is_pointer { Value::Null } else { self.zero(&field.ty) };
-                    out.insert(field.name.clone(), zero);
-                }
-                Value::Object(out)
-            }
-        }
+        zero(self.schema, ty)
     }
 
     fn bytes(&mut self, text: &str) {
@@ -315,5 +302,45 @@ fn go_kind(value: &Value) -> &'static str {
         Value::String(_) => "string",
         Value::Array(_) => "array",
         Value::Object(_) => "object",
+    }
+}
+
+/// Takes away the empty lists that Go would not write.
+pub fn prune(schema: &Schema, id: StructId, value: &mut Value) {
+    let Value::Object(map) = value else { return };
+    let item = schema.get(id);
+    map.retain(|key, value| {
+        let Some(field) = item.field(key) else { return true };
+        prune_value(schema, &field.ty, value);
+        field.is_always_written || !value.as_array().is_some_and(Vec::is_empty)
+    });
+}
+
+fn prune_value(schema: &Schema, ty: &Type, value: &mut Value) {
+    match (ty, value) {
+        (Type::Struct(id), value) => prune(schema, *id, value),
+        (Type::List(item), Value::Array(values)) if matches!(**item, Type::Struct(_)) => {
+            values.iter_mut().for_each(|value| prune_value(schema, item, value));
+        }
+        _ => {}
+    }
+}
+
+/// What Go writes for a value of a type to which nothing was assigned.
+pub(super) fn zero(schema: &Schema, ty: &Type) -> Value {
+    match ty {
+        Type::Bool => Value::Bool(false),
+        Type::Int32 | Type::Int64 | Type::Float64 | Type::IntOrString => Value::from(0),
+        Type::String | Type::Bytes => Value::from(""),
+        Type::Quantity => Value::from("0"),
+        Type::Time | Type::Raw | Type::List(_) | Type::Map(_) => Value::Null,
+        Type::Struct(id) => {
+            let mut out = Map::new();
+            for field in schema.get(*id).fields.iter().filter(|field| field.is_always_written) {
+                let value = if field.is_pointer { Value::Null } else { zero(schema, &field.ty) };
+                out.insert(field.name.clone(), value);
+            }
+            Value::Object(out)
+        }
     }
 }

@@ -6,9 +6,10 @@
 
 mod decode;
 
-pub use decode::{DecodeError, decode};
+pub use decode::{DecodeError, decode, prune};
 
 use rustc_hash::FxHashMap;
+use serde_json::Value;
 use std::sync::OnceLock;
 
 /// All known types.
@@ -89,6 +90,12 @@ impl Schema {
     /// The struct of a kind, if that version is served.
     pub fn kind(&self, api_version: &str, kind: &str) -> Option<StructId> {
         self.kinds.get(&(api_version.to_owned(), kind.to_owned())).copied()
+    }
+
+    /// A field of a struct as Go writes it when nothing was set, if it writes it at all.
+    pub fn empty_field(&self, id: StructId, name: &str) -> Option<Value> {
+        let field = self.get(id).field(name).filter(|field| field.is_always_written)?;
+        Some(decode::zero(self, &field.ty))
     }
 
     /// The struct behind an id.

@@ -128,5 +128,9 @@ impl Kind for Deployment {
         object.insert("status".into(), if out.is_empty() { json!({}) } else { out.into() });
     }
 
+    fn keep_status(&mut self, old: &Deployment) {
+        self.status.clone_from(&old.status);
+    }
+
     body_variant!(Deployment);
 }

@@ -163,6 +163,8 @@ pub fn keep_status(body: &mut Body, old: &Body) {
         (Body::Kept(new), Body::Kept(old)) => new.keep_status(old),
         (Body::Namespace(new), Body::Namespace(old)) => new.keep_status(old),
         (Body::Service(new), Body::Service(old)) => new.keep_status(old),
+        (Body::Deployment(new), Body::Deployment(old)) => new.keep_status(old),
+        (Body::ReplicaSet(new), Body::ReplicaSet(old)) => new.keep_status(old),
         (Body::PodDisruptionBudget(new), Body::PodDisruptionBudget(old)) => new.keep_status(old),
         _ => {}
     }

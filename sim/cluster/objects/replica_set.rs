@@ -91,5 +91,9 @@ impl Kind for ReplicaSet {
         object.insert("status".into(), out.into());
     }
 
+    fn keep_status(&mut self, old: &ReplicaSet) {
+        self.status.clone_from(&old.status);
+    }
+
     body_variant!(ReplicaSet);
 }

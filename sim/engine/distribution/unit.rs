@@ -70,11 +70,12 @@ impl Unit {
         let whole = (steps.clamp(0.0, MAX) + 0.5) as u64;
         match self {
             Unit::Span => Span::from_micros(whole).to_string(),
-            Unit::Milli if whole % 1000 == 0 => (whole / 1000).to_string(),
+            Unit::Milli if whole.is_multiple_of(1000) => (whole / 1000).to_string(),
             Unit::Milli => format!("{whole}m"),
             Unit::Number => steps.to_string(),
             Unit::Bytes => {
-                let suffix = SUFFIXES[..6].iter().rev().find(|(_, factor)| whole > 0 && whole % (*factor as u64) == 0);
+                let suffix =
+                    SUFFIXES[..6].iter().rev().find(|(_, factor)| whole > 0 && whole.is_multiple_of(*factor as u64));
                 match suffix {
                     Some((suffix, factor)) => format!("{}{suffix}", whole / *factor as u64),
                     None => whole.to_string(),

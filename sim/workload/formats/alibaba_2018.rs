@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn task_names_tell_the_graph() {
-        let rows: [(&str, Option<(u32, Vec<u32>)>); 8] = [
+        let rows = [
             ("M1", Some((1, vec![]))),
             ("R2_1", Some((2, vec![1]))),
             ("J3_1_2", Some((3, vec![1, 2]))),

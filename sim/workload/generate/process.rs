@@ -109,7 +109,7 @@ impl Rate {
         let unit_alone = per.bytes().all(|b| b.is_ascii_alphabetic());
         let per: Span = if unit_alone { format!("1{per}").parse() } else { per.parse() }.map_err(|_| malformed())?;
         let rate = Rate { n, per };
-        if !(n > 0.0) || per.is_zero() {
+        if n.is_nan() || n <= 0.0 || per.is_zero() {
             return Err("a rate is above zero".to_owned());
         }
         if !(1e-3..1e16).contains(&rate.gap_us()) {

@@ -1,0 +1,279 @@
+//! The ReplicaSet controller, which is also the ReplicationController's (kube-controller-manager v1.36, `replicaset`).
+
+use std::collections::{BTreeSet, HashMap};
+
+use rustc_hash::FxBuildHasher;
+
+use super::deletion_rank::{
+    DeletionFacts, DeletionPhase, POD_DELETION_COST, deletion_cost, replica_set_deletion_order,
+};
+use super::owned_pods::{Tally, matters, ready_since};
+use super::pod_control::{PodRequest, slow_start};
+use super::{Action, Context, Controller, Keys};
+use crate::cluster::objects::{ReplicaSet, ReplicaSetStatus};
+use crate::cluster::{
+    Change, Cluster, Condition, ConditionStatus, ControllerKind, NodeId, ObjId, ObjectRef, PodId, Sym, What, uid_text,
+};
+use crate::engine::Time;
+
+/// Most pods created or deleted in one sync (`BurstReplicas`).
+pub const BURST_REPLICAS: usize = 500;
+
+/// Keeps as many pods as wanted.
+#[derive(Debug)]
+pub struct ReplicaSetController {
+    kind: ControllerKind,
+    /// Those whose pods may have to be adopted or released: nothing else makes a sync look at pods it does not own.
+    claims: BTreeSet<ObjId>,
+}
+
+impl ReplicaSetController {
+    /// The controller of ReplicaSets.
+    pub fn replica_sets() -> ReplicaSetController {
+        ReplicaSetController { kind: ControllerKind::ReplicaSet, claims: BTreeSet::new() }
+    }
+
+    /// The controller of ReplicationControllers.
+    pub fn replication_controllers() -> ReplicaSetController {
+        ReplicaSetController { kind: ControllerKind::ReplicationController, claims: BTreeSet::new() }
+    }
+
+    fn api_kind(&self) -> &'static str {
+        if self.kind == ControllerKind::ReplicaSet { "ReplicaSet" } else { "ReplicationController" }
+    }
+
+    fn source(&self, cluster: &Cluster) -> Sym {
+        match self.kind {
+            ControllerKind::ReplicaSet => cluster.words.replicaset_controller,
+            _ => cluster.words.replication_controller,
+        }
+    }
+
+    fn is_mine(&self, cluster: &Cluster, id: ObjId) -> bool {
+        cluster.object(id).info.kind == self.api_kind()
+    }
+
+    fn observe_pod(&mut self, pod: PodId, what: What, cluster: &Cluster, keys: &mut Keys<'_>) {
+        let may_move = matches!(what, What::Created | What::Labels | What::Meta);
+        match cluster.controller_of(pod) {
+            Some(ObjectRef::Object(owner)) if self.is_mine(cluster, owner) => {
+                if may_move && what != What::Created {
+                    self.claims.insert(owner);
+                }
+                keys.add(owner);
+            }
+            Some(_) => {}
+            None if may_move && cluster.pod(pod).is_active() => {
+                let row = cluster.pod(pod);
+                for id in cluster.of_kind_in(self.api_kind(), row.meta.namespace) {
+                    if selects(cluster, cluster.get(id), pod) {
+                        self.claims.insert(id);
+                        keys.add(id);
+                    }
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Adopts orphans and releases strays. Returns whether it did anything.
+    fn claim(&mut self, id: ObjId, cluster: &mut Cluster, cx: &mut Context<'_>) -> bool {
+        if !self.claims.remove(&id) {
+            return false;
+        }
+        let (adopted, released) = {
+            let this: &ReplicaSet = cluster.get(id);
+            let pods = cluster.pods_in(cluster.meta(id.into()).namespace).filter(|&pod| cluster.pod(pod).is_active());
+            let claims = pods.filter_map(|pod| match cluster.pod(pod).meta.controller() {
+                None => selects(cluster, this, pod).then_some((pod, true)),
+                Some(owner) if owner.object == Some(id.into()) => {
+                    (!selects(cluster, this, pod)).then_some((pod, false))
+                }
+                Some(_) => None,
+            });
+            claims.partition::<Vec<_>, _>(|&(_, adopt)| adopt)
+        };
+        if adopted.is_empty() && released.is_empty() || cluster.meta(id.into()).is_deleting() {
+            return false;
+        }
+        let reference = cluster.owner_reference(id);
+        for (pod, adopt) in adopted.into_iter().chain(released) {
+            let mut owners = cluster.pod(pod).meta.owners.clone();
+            match adopt {
+                true => owners.push(reference),
+                false => owners.retain(|owner| owner.object != Some(id.into())),
+            }
+            cluster.set_owners(pod, owners);
+            cx.wrote();
+        }
+        true
+    }
+
+    /// Creates or deletes what is missing or too much. The error is the API server's.
+    fn manage(&self, id: ObjId, tally: &Tally, cluster: &mut Cluster, cx: &mut Context<'_>) -> Result<(), String> {
+        let (wanted, template) = {
+            let this: &ReplicaSet = cluster.get(id);
+            (this.replicas.max(0), this.template)
+        };
+        let source = self.source(cluster);
+        let missing = usize::try_from(wanted - tally.active).unwrap_or(0).min(BURST_REPLICAS);
+        let excess = usize::try_from(tally.active - wanted).unwrap_or(0).min(BURST_REPLICAS);
+        let mut failure = None;
+        slow_start(missing, 1, |_| {
+            if !cx.may_write() {
+                return false;
+            }
+            match cx.pods.create_with_event(cluster, id, PodRequest::of_template(template), source) {
+                Ok(_) => true,
+                Err(error) => {
+                    let silent = error.terminating;
+                    failure.get_or_insert((error.text, silent));
+                    silent
+                }
+            }
+        });
+        if excess > 0 {
+            for pod in pods_to_delete(cluster, id, excess, cx.now()) {
+                if cx.may_write() {
+                    cx.pods.delete_with_event(cluster, id, pod, source);
+                }
+            }
+        }
+        match failure {
+            Some((text, false)) => Err(text),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Controller for ReplicaSetController {
+    fn kind(&self) -> ControllerKind {
+        self.kind
+    }
+
+    fn observe(&mut self, change: Change, cluster: &Cluster, keys: &mut Keys<'_>) {
+        match change.object {
+            ObjectRef::Pod(pod) if matters(change.what, cluster) => {
+                self.observe_pod(pod, change.what, cluster, keys);
+            }
+            ObjectRef::Object(id) if self.is_mine(cluster, id) && !matches!(change.what, What::Event(_)) => {
+                if matches!(change.what, What::Created | What::Spec) {
+                    self.claims.insert(id);
+                }
+                keys.add(id);
+            }
+            _ => {}
+        }
+    }
+
+    fn reconcile(&mut self, key: ObjectRef, cluster: &mut Cluster, cx: &mut Context<'_>) -> Action {
+        let ObjectRef::Object(id) = key else { return Action::Done };
+        if cluster.meta(key).removed {
+            self.claims.remove(&id);
+            return Action::Done;
+        }
+        let tally = if self.claim(id, cluster, cx) { Tally::scan(cluster, id) } else { cx.pods.owned.tally(id) };
+        let managed = if cluster.meta(key).is_deleting() { Ok(()) } else { self.manage(id, &tally, cluster, cx) };
+        let min_ready = cluster.get::<ReplicaSet>(id).min_ready_seconds;
+        write_status(id, &tally, &managed, cluster, cx);
+        match managed {
+            Err(error) => Action::Failed(error),
+            Ok(()) => tally.next_available(min_ready, cx.now()).map_or(Action::Done, Action::RequeueAfter),
+        }
+    }
+}
+
+/// Whether the selector of a ReplicaSet matches a pod.
+fn selects(cluster: &Cluster, replica_set: &ReplicaSet, pod: PodId) -> bool {
+    let labels = cluster.pod(pod).meta.labels;
+    replica_set.selector.matches(|key| cluster.interner.value_text(labels, key))
+}
+
+/// Writes the status as it was before this sync created or deleted anything; the pods' own changes lead to the next.
+fn write_status(id: ObjId, tally: &Tally, managed: &Result<(), String>, cluster: &mut Cluster, cx: &mut Context<'_>) {
+    let (now, failure) = (cx.now(), cluster.words.replica_failure);
+    let generation = cluster.meta(id.into()).generation;
+    let this: &ReplicaSet = cluster.get(id);
+    let mut conditions = this.status.conditions.clone();
+    match managed {
+        Err(error) if conditions.get(failure).is_none() => {
+            let reason = if tally.active < this.replicas { "FailedCreate" } else { "FailedDelete" };
+            let (reason, message) = (cluster.interner.sym(reason), cluster.interner.sym(error));
+            let status = ConditionStatus::True;
+            conditions.set(Condition { kind: failure, status, reason, message, transition: now, update: now });
+        }
+        Err(_) => {}
+        Ok(()) => _ = conditions.remove(failure),
+    }
+    let this: &ReplicaSet = cluster.get(id);
+    let status = ReplicaSetStatus {
+        observed_generation: generation,
+        replicas: tally.active,
+        fully_labeled: tally.fully_labeled,
+        ready: tally.ready,
+        available: tally.available(this.min_ready_seconds, now),
+        terminating: (!this.is_controller).then_some(tally.terminating),
+        conditions,
+    };
+    if status != this.status {
+        cluster.update_status::<ReplicaSet>(id, |this| this.status = status);
+        cx.wrote();
+    }
+}
+
+/// The pods that go when `count` are too many, first one first.
+fn pods_to_delete(cluster: &Cluster, id: ObjId, count: usize, now: Time) -> Vec<PodId> {
+    let active: Vec<PodId> = cluster.pods_of(id).filter(|&pod| cluster.pod(pod).is_active()).collect();
+    if count >= active.len() {
+        return active;
+    }
+    let on_node = related_pods_per_node(cluster, id);
+    let uids: Vec<String> = active.iter().map(|&pod| uid_text(cluster.pod(pod).meta.uid)).collect();
+    let facts: Vec<DeletionFacts<'_>> =
+        active.iter().zip(&uids).map(|(&pod, uid)| facts_of(cluster, pod, uid, &on_node)).collect();
+    let order = replica_set_deletion_order(&facts, micros(now));
+    order.into_iter().take(count).map(|idx| active[idx]).collect()
+}
+
+type PerNode = HashMap<NodeId, i64, FxBuildHasher>;
+
+/// Active pods per node of all ReplicaSets with the same controller; nothing for a ReplicaSet without one.
+fn related_pods_per_node(cluster: &Cluster, id: ObjId) -> PerNode {
+    let mut per_node = PerNode::default();
+    let Some(controller) = cluster.controller_of(id) else { return per_node };
+    for related in cluster.dependents(controller) {
+        for pod in cluster.pods_of(related) {
+            let row = cluster.pod(pod);
+            if let Some(node) = row.node.filter(|_| row.is_active()) {
+                *per_node.entry(node).or_insert(0) += 1;
+            }
+        }
+    }
+    per_node
+}
+
+fn facts_of<'a>(cluster: &Cluster, pod: PodId, uid: &'a str, on_node: &PerNode) -> DeletionFacts<'a> {
+    let row = cluster.pod(pod);
+    let ready = ready_since(cluster, row);
+    let n_init = cluster.spec_of(pod).n_init_containers.min(row.containers.len());
+    let restarts = |containers: &[crate::cluster::ContainerStatus]| {
+        containers.iter().map(|container| container.restarts as i32).max().unwrap_or(0)
+    };
+    let cost = cluster.interner.value_text(row.meta.annotations, POD_DELETION_COST);
+    DeletionFacts {
+        scheduled: row.node.is_some() || row.missing_node.is_some(),
+        phase: DeletionPhase::parse(row.phase.as_str()),
+        ready: ready.is_some(),
+        ready_since_us: ready.map(|at| micros(at.truncated_to_seconds())),
+        deletion_cost: deletion_cost(cost),
+        rank: row.node.and_then(|node| on_node.get(&node).copied()).unwrap_or(0),
+        restarts: restarts(&row.containers[n_init..]),
+        sidecar_restarts: restarts(&row.containers[..n_init]),
+        created_us: Some(micros(row.meta.created.truncated_to_seconds())),
+        uid,
+    }
+}
+
+fn micros(at: Time) -> i64 {
+    i64::try_from(at.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,7 @@
+//! Pods on nodes: what the kubelets make of manifests, models and failures.
+
+mod bench;
+mod failures;
+mod lifecycle;
+mod restarts;
+mod scale;
