@@ -8,7 +8,9 @@ mod client;
 pub mod cycle;
 mod delivery;
 mod eviction;
+pub mod framework;
 pub mod host_pick;
+pub mod message;
 pub mod node_tree;
 pub mod nodes_to_find;
 pub mod nominator;
@@ -19,3 +21,6 @@ pub mod queue;
 mod watch;
 
 pub use cycle::{Profile, Scheduler, SchedulerOptions};
+pub mod plugins;
+pub mod preemption;
+pub mod spec;

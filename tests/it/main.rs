@@ -7,3 +7,4 @@ mod workload_plots;
 
 mod kubectl;
 mod nodes;
+mod scheduler_conformance;
