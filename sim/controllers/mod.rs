@@ -14,6 +14,7 @@ pub mod node_lifecycle;
 pub mod pod_control;
 pub mod replica_set;
 pub mod pod_gc;
+pub mod resource_quota;
 pub mod rollout_math;
 #[cfg(test)]
 mod testing;
@@ -68,6 +69,7 @@ fn all() -> Vec<Box<dyn Controller>> {
         Box::new(taint_eviction::TaintEvictionController::default()),
         Box::new(pod_gc::PodGcController::default()),
         Box::new(endpoint_slice::EndpointSliceController::default()),
+        Box::new(resource_quota::ResourceQuotaController),
     ]
 }
 

@@ -10,6 +10,7 @@ mod kept;
 mod namespace;
 mod pod_disruption_budget;
 mod replica_set;
+mod resource_quota;
 mod service;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use kept::Kept;
 pub use namespace::{Namespace, NamespacePhase};
 pub use pod_disruption_budget::{DisruptionBound, PodDisruptionBudget};
 pub use replica_set::{ReplicaSet, ReplicaSetStatus};
+pub use resource_quota::{QuotaScope, ResourceQuota};
 pub use service::{Service, ServicePort, TargetPort};
 
 use super::intern::Interner;
@@ -56,6 +58,8 @@ pub enum Body {
     Service(Box<Service>),
     /// An EndpointSlice.
     EndpointSlice(Box<EndpointSlice>),
+    /// A ResourceQuota.
+    ResourceQuota(Box<ResourceQuota>),
     /// A PodDisruptionBudget.
     PodDisruptionBudget(Box<PodDisruptionBudget>),
     /// A Deployment.
@@ -150,6 +154,7 @@ pub fn lower(info: &KindInfo, object: &Value, cx: &mut Lowering<'_>) -> Result<B
         Namespace::KIND => Namespace::lower(object, cx)?.into_body(),
         Service::KIND => Service::lower(object, cx)?.into_body(),
         EndpointSlice::KIND => EndpointSlice::lower(object, cx)?.into_body(),
+        ResourceQuota::KIND => ResourceQuota::lower(object, cx)?.into_body(),
         PodDisruptionBudget::KIND => PodDisruptionBudget::lower(object, cx)?.into_body(),
         Deployment::KIND => Deployment::lower(object, cx)?.into_body(),
         ReplicaSet::KIND | "ReplicationController" => ReplicaSet::lower(object, cx)?.into_body(),
@@ -165,6 +170,7 @@ pub fn keep_status(body: &mut Body, old: &Body) {
         (Body::Service(new), Body::Service(old)) => new.keep_status(old),
         (Body::Deployment(new), Body::Deployment(old)) => new.keep_status(old),
         (Body::ReplicaSet(new), Body::ReplicaSet(old)) => new.keep_status(old),
+        (Body::ResourceQuota(new), Body::ResourceQuota(old)) => new.keep_status(old),
         (Body::PodDisruptionBudget(new), Body::PodDisruptionBudget(old)) => new.keep_status(old),
         _ => {}
     }
@@ -177,6 +183,7 @@ pub fn export(body: &Body, cx: Exporting<'_>, object: &mut Map<String, Value>) {
         Body::Namespace(namespace) => namespace.export(cx, object),
         Body::Service(service) => service.export(cx, object),
         Body::EndpointSlice(slice) => slice.export(cx, object),
+        Body::ResourceQuota(quota) => quota.export(cx, object),
         Body::PodDisruptionBudget(budget) => budget.export(cx, object),
         Body::Deployment(deployment) => deployment.export(cx, object),
         Body::ReplicaSet(replica_set) => replica_set.export(cx, object),
