@@ -25,6 +25,7 @@ mod observer;
 mod pod;
 mod pod_resources;
 mod pod_spec;
+pub mod quota;
 mod recorder;
 mod store;
 mod update;

@@ -8,12 +8,14 @@ pub mod deployment;
 pub mod job;
 mod owned_pods;
 pub mod disruption;
+pub mod endpoint_slice;
 pub mod garbage_collector;
 pub mod namespace;
 pub mod node_lifecycle;
 pub mod pod_control;
 pub mod replica_set;
 pub mod pod_gc;
+pub mod resource_quota;
 pub mod rollout_math;
 #[cfg(test)]
 mod testing;
@@ -69,6 +71,8 @@ fn all() -> Vec<Box<dyn Controller>> {
         Box::new(taint_eviction::TaintEvictionController::default()),
         Box::new(pod_gc::PodGcController::default()),
         Box::new(JobController::default()),
+        Box::new(endpoint_slice::EndpointSliceController::default()),
+        Box::new(resource_quota::ResourceQuotaController),
     ]
 }
 

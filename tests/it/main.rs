@@ -6,5 +6,6 @@ mod workload;
 mod workload_plots;
 
 mod kubectl;
+mod nodes;
 mod scheduler_conformance;
 mod scheduler_twins;

@@ -24,6 +24,8 @@ use zones::{ZoneKey, Zones};
 pub const STARTUP_GRACE: Span = Span::from_secs(60);
 /// The period of the loop that adds `NoExecute` taints (`podUpdateWorker`, `nodeEvictionPeriod`).
 const TAINT_PERIOD: Span = Span::from_millis(100);
+/// Where in its period that loop stands when a turn of the monitor comes: an assumption, half way.
+const TAINT_PHASE: Time = Time::from_micros(50_000);
 /// Nodes with this label do not count for the state of their zone.
 const EXCLUDE_DISRUPTION: &str = "node.kubernetes.io/exclude-disruption";
 
@@ -112,7 +114,7 @@ impl Controller for NodeLifecycleController {
             self.zones.taint(cluster, now);
         }
         if let Some(next) = self.zones.next_taint() {
-            self.tainting.request(next, Time::ZERO, TAINT_PERIOD, cx.agenda);
+            self.tainting.request(next, TAINT_PHASE, TAINT_PERIOD, cx.agenda);
         }
     }
 }
