@@ -51,8 +51,11 @@ impl Kubelets {
         }
         let health = cx.cluster.node(node).kubelet;
         let before = std::mem::replace(&mut self.node(node).health, health);
-        if health == KubeletHealth::Running && before != health {
-            self.come_back(node, before, cx);
+        match health {
+            _ if before == health => {}
+            KubeletHealth::Running => self.come_back(node, before, cx),
+            KubeletHealth::ShuttingDown { .. } => self.begin_shutdown(node, cx),
+            KubeletHealth::Down { .. } | KubeletHealth::Partitioned { .. } => {}
         }
     }
 

@@ -4,13 +4,13 @@ use super::conditions::{ConditionInput, conditions};
 use super::kubelets::{Cx, Kubelets};
 use super::phase::{PhaseFlags, phase};
 use super::worker::{Stage, Worker};
-use crate::cluster::{ConditionStatus, KubeletHealth, PodPhase, PodReport, Sym};
+use crate::cluster::{ConditionStatus, PodPhase, PodReport, Sym};
 use crate::engine::Time;
 
 impl Kubelets {
     /// Writes the pod's status, or remembers to do so when the node can be heard again.
     pub(super) fn report(&mut self, w: &mut Worker, cx: &mut Cx<'_>) {
-        if cx.cluster.node(w.node).kubelet != KubeletHealth::Running {
+        if cx.cluster.node(w.node).kubelet.silent_since().is_some() {
             w.unreported = true;
             return;
         }

@@ -80,6 +80,7 @@ impl Kubelets {
         self.note(w, idx, EventType::Normal, "Created", "Container created", cx);
         self.note(w, idx, EventType::Normal, "Started", "Container started", cx);
         self.plan_exit(w, idx, cx);
+        self.watch_pressure(w, idx, cx);
         if let Some(hook) = w.container(idx).post_start {
             return self.run_post_start(w, idx, hook, cx);
         }
