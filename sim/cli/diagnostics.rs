@@ -1,5 +1,7 @@
 //! Errors and warnings as people read them: what is wrong, the line with carets under it, and what would be right.
 
+use std::io::Write as _;
+
 use crate::error::{Error, Place};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
@@ -44,6 +46,26 @@ pub fn render(error: &Error, severity: Severity, style: Style) -> String {
         },
     };
     renderer.render(&[group]).trim_end().to_owned()
+}
+
+/// Prints errors to standard error, one below the other, and how many there are if there are several.
+pub fn print_errors(errors: &[Error]) {
+    print(errors, Severity::Error);
+    if errors.len() > 1 {
+        let _ = writeln!(anstream::stderr().lock(), "{} errors", errors.len());
+    }
+}
+
+/// Prints warnings to standard error.
+pub fn print_warnings(warnings: &[Error]) {
+    print(warnings, Severity::Warning);
+}
+
+fn print(errors: &[Error], severity: Severity) {
+    let mut out = anstream::stderr().lock();
+    for error in errors {
+        let _ = writeln!(out, "{}", render(error, severity, Style::Coloured));
+    }
 }
 
 fn with_help<'a>(group: Group<'a>, help: Option<&'a str>) -> Group<'a> {

@@ -5,7 +5,7 @@ mod bench;
 mod check;
 mod clock;
 mod conformance;
-mod diagnostics;
+pub mod diagnostics;
 mod explain;
 mod generated;
 mod look;
@@ -15,7 +15,6 @@ mod run;
 mod trace;
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
@@ -220,9 +219,3 @@ impl Global {
         }
     }
 }
-
-/// Paths given on the command line; `-` is standard input.
-type Paths = Vec<PathBuf>;
-//! One file per command.
-
-pub mod diagnostics;

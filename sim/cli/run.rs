@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::clock::Stopwatch;
 use super::progress::{Interrupt, Progress};
-use super::{Exit, Failure, Global, Paths};
+use super::{Exit, Failure, Global};
 use crate::cluster::{Change, Cluster, Observer};
 use crate::engine::Time;
 use crate::error::Error;
@@ -26,7 +26,7 @@ use crate::simulation::{Ended, Simulation};
 pub(crate) struct RunArgs {
     /// Scenario and manifests: files, folders, or `-` for standard input
     #[arg(required = true, value_name = "FILE")]
-    files: Paths,
+    files: Vec<PathBuf>,
     /// Folder for the report [default: reports/<scenario>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,

@@ -10,7 +10,7 @@ use super::file::{ScenarioFile, ScenarioSpec, Until};
 use super::objects::{AcceptedObjects, accept_all};
 use super::overrides;
 use super::typed::{at, read};
-use crate::api::document::{Document, Part, ReadOptions, read_files};
+use crate::api::document::{Document, Part, ReadOptions, read_files, read_str};
 use crate::client::{Action, Step};
 use crate::cluster::ControlPlane;
 use crate::engine::{Span, SpanError, Time};
@@ -101,6 +101,21 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions) -> Result<Loaded, Vec<Erro
     let name = paths.first().map_or_else(|| "scenario".to_owned(), |path| stem(path));
     let folder = paths.first().and_then(|path| path.parent()).unwrap_or(Path::new(".")).to_owned();
     Loader { document, objects, name, folder, options, warnings: Vec::new() }.load()
+}
+
+/// Loads a scenario given as text; files it names are relative to the working folder.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn load_scenario_text(name: &str, text: &str, options: &LoadOptions) -> Result<Loaded, Vec<Error>> {
+    let (documents, errors) = read_str(name, text);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let (scenarios, objects): (Vec<Document>, Vec<Document>) = documents.into_iter().partition(is_scenario);
+    let document = scenarios.into_iter().next();
+    Loader { document, objects, name: name.to_owned(), folder: PathBuf::new(), options, warnings: Vec::new() }.load()
 }
 
 fn is_scenario(document: &Document) -> bool {

@@ -19,6 +19,6 @@ pub use arrivals::WorkloadSource;
 pub use file::{
     ClusterSpec, Metadata, NodePool, ScenarioFile, ScenarioSpec, TaintSpec, TraceSpec, Until, WorkloadSpec,
 };
-pub use load::{LoadOptions, Loaded, Scenario, load};
+pub use load::{LoadOptions, Loaded, Scenario, load, load_scenario_text};
 pub use objects::{AcceptedObjects, accept_all};
 pub use overrides::set;
