@@ -11,14 +11,17 @@ impl Kubelets {
     pub(super) fn reject(&self, pod: PodId, node: NodeId, cx: &Cx<'_>) -> Option<(String, String)> {
         let cluster = &*cx.cluster;
         let by_node = reject_by_node(pod, node, cluster);
-        by_node.or_else(|| self.reject_by_resources(pod, node, cluster)).or_else(|| reject_by_selector(pod, node, cluster))
+        by_node
+            .or_else(|| self.reject_by_resources(pod, node, cluster))
+            .or_else(|| reject_by_selector(pod, node, cluster))
     }
 
     /// Resources in the order of the scheduler's filter: pods, cpu, memory, ephemeral storage, others.
     fn reject_by_resources(&self, pod: PodId, node: NodeId, cluster: &Cluster) -> Option<(String, String)> {
         let mut wanted = vec![(ResourceId::PODS, 1)];
         let requests = &cluster.resources_of(pod).requests;
-        wanted.extend(requests.iter().copied().filter(|&(resource, amount)| amount > 0 && resource != ResourceId::PODS));
+        wanted
+            .extend(requests.iter().copied().filter(|&(resource, amount)| amount > 0 && resource != ResourceId::PODS));
         let columns = cluster.columns();
         for (resource, requested) in wanted {
             let capacity = columns.allocatable(node, resource);
@@ -95,9 +98,8 @@ fn reject_by_selector(pod: PodId, node: NodeId, cluster: &Cluster) -> Option<(St
     let affinity = RequiredNodeAffinity::of_pod(typed);
     let name = cluster.name(node);
     let matches = affinity.matches(name, |key| cluster.label(row.meta.labels, key)).unwrap_or(false);
-    let failed = |predicate: &str, what: &str| {
-        Some((predicate.to_owned(), format!("Predicate {predicate} failed: {what}")))
-    };
+    let failed =
+        |predicate: &str, what: &str| Some((predicate.to_owned(), format!("Predicate {predicate} failed: {what}")));
     if !matches {
         return failed("NodeAffinity", "node(s) didn't match Pod's node affinity/selector");
     }

@@ -8,8 +8,8 @@ use super::model::{AnnotationWarning, Models};
 use super::options::{KubeletKind, KubeletOptions};
 use super::worker::{Busy, Stage, Worker};
 use crate::cluster::{
-    Agenda, Change, Cluster, Component, Event, KubeletEvent, KubeletHealth, NodeId, NodeStep, ObjectRef, PodId, PodStep,
-    What,
+    Agenda, Change, Cluster, Component, Event, KubeletEvent, KubeletHealth, NodeId, NodeStep, ObjectRef, PodId,
+    PodStep, What,
 };
 use crate::engine::{Id, Span, Time};
 
@@ -33,8 +33,6 @@ pub(super) struct NodeState {
     pub images: NodeImages,
     /// Whether images have come or gone since the last report.
     pub images_changed: bool,
-    /// Whether the memory that its containers may use is more than it can spare.
-    pub may_run_short: bool,
     /// Whether a look at its memory is scheduled.
     pub pressure_check_pending: bool,
     /// When it was last seen to be short of memory.
@@ -157,10 +155,8 @@ impl Kubelets {
             step,
             PodStep::SandboxReady | PodStep::ImageReady | PodStep::ContainerStarted | PodStep::ContainerStopped
         );
-        let of_container = matches!(
-            step,
-            PodStep::Started | PodStep::Readiness | PodStep::Liveness | PodStep::ContainerExits
-        );
+        let of_container =
+            matches!(step, PodStep::Started | PodStep::Readiness | PodStep::Liveness | PodStep::ContainerExits);
         if operation && turn != w.turn || of_container && w.rows.get(idx).is_none_or(|row| row.turn != turn) {
             return;
         }

@@ -7,6 +7,7 @@
 
 mod admission;
 pub mod backoff;
+pub mod cases;
 mod catalog;
 pub mod conditions;
 pub mod eviction;

@@ -9,7 +9,13 @@ use crate::engine::Time;
 
 /// Conditions of a healthy node: type, status, reason, message, and the event of its first report.
 const HEALTHY: [(&str, bool, &str, &str, &str); 4] = [
-    ("MemoryPressure", false, "KubeletHasSufficientMemory", "kubelet has sufficient memory available", "NodeHasSufficientMemory"),
+    (
+        "MemoryPressure",
+        false,
+        "KubeletHasSufficientMemory",
+        "kubelet has sufficient memory available",
+        "NodeHasSufficientMemory",
+    ),
     ("DiskPressure", false, "KubeletHasNoDiskPressure", "kubelet has no disk pressure", "NodeHasNoDiskPressure"),
     ("PIDPressure", false, "KubeletHasSufficientPID", "kubelet has sufficient PID available", "NodeHasSufficientPID"),
     ("Ready", true, "KubeletReady", "kubelet is posting ready status", "NodeReady"),

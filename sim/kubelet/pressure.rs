@@ -20,7 +20,6 @@ impl Kubelets {
     /// A container has started: from now on the node may run short.
     pub(super) fn watch_pressure(&mut self, w: &Worker, idx: usize, cx: &mut Cx<'_>) {
         if w.model(idx).usage.memory.is_some() {
-            self.node(w.node).may_run_short = true;
             self.plan_pressure_check(w.node, cx.now(), cx);
         }
     }
@@ -61,8 +60,6 @@ impl Kubelets {
         }
         if holds || capacity - most < threshold.value {
             self.plan_pressure_check(node, now + Span::from_micros(1), cx);
-        } else {
-            self.node(node).may_run_short = false;
         }
     }
 

@@ -16,11 +16,7 @@ impl Kubelets {
         }
         w.unreported = false;
         let statuses = w.statuses();
-        let flags = PhaseFlags {
-            terminal: w.stage == Stage::Ended,
-            initialized: w.initialized,
-            is_static: false,
-        };
+        let flags = PhaseFlags { terminal: w.stage == Stage::Ended, initialized: w.initialized, is_static: false };
         let computed = phase(&w.shape, &statuses, flags);
         let end = w.end.filter(|_| w.stage == Stage::Ended).unwrap_or_default();
         // A terminal phase is not told while something may still run.
@@ -59,8 +55,7 @@ impl Kubelets {
         let interner = &mut cx.cluster.interner;
         let (reason, message) = (interner.sym(reason), interner.sym(message));
         let start_time: Option<Time> = Some(cx.now());
-        let report =
-            PodReport { phase: PodPhase::Failed, reason, message, start_time, ip: 0, ..PodReport::default() };
+        let report = PodReport { phase: PodPhase::Failed, reason, message, start_time, ip: 0, ..PodReport::default() };
         cx.cluster.report_pod_status(pod, report);
     }
 

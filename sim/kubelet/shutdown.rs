@@ -50,8 +50,7 @@ impl Kubelets {
             return self.power_off(node, cx);
         }
         let ready = cx.cluster.words.ready;
-        let [reason, message] =
-            ["KubeletNotReady", "node is shutting down"].map(|text| cx.cluster.interner.sym(text));
+        let [reason, message] = ["KubeletNotReady", "node is shutting down"].map(|text| cx.cluster.interner.sym(text));
         cx.cluster.set_node_condition(node, ready, ConditionStatus::False, reason, message);
         self.node(node).shutdown_group = 0;
         self.shutdown_step(node, 0, cx);

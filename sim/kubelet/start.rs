@@ -97,8 +97,7 @@ impl Kubelets {
         row.new_turn();
         if w.shape.containers[idx].kind == ContainerKind::Init {
             let (started, finished) = (w.since, w.since);
-            let ended =
-                Terminated { exit_code: 0, reason: words.completed, message: Sym::EMPTY, started, finished };
+            let ended = Terminated { exit_code: 0, reason: words.completed, message: Sym::EMPTY, started, finished };
             row.status = ContainerStatus { state: ContainerState::Terminated(ended), ready: true, ..row.status };
             return;
         }
