@@ -4,6 +4,7 @@
 //! reads besides the ones it is about; [`Case::read`] puts stand-ins in their place where the rest tells what they were.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
@@ -59,6 +60,22 @@ pub struct KubectlReport {
     pub differences: BTreeMap<String, Vec<Difference>>,
     /// Cases that were recorded while an object changed: they may differ without fault.
     pub inconsistent: BTreeSet<String>,
+}
+
+/// One line per family (`get: 104/104`), then one per difference.
+impl fmt::Display for KubectlReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (family, agreement) in &self.families {
+            writeln!(f, "{family}: {}/{}", agreement.agree, agreement.total)?;
+        }
+        for (id, differences) in &self.differences {
+            let mark = if self.inconsistent.contains(id) { " (recorded while objects changed)" } else { "" };
+            for difference in differences {
+                writeln!(f, "{id}{mark}: {difference}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Case {

@@ -3,4 +3,8 @@
 pub mod api;
 pub mod difference;
 pub mod kubectl;
+pub mod runner;
+pub mod scheduler;
+mod scheduler_preemption;
+mod sequences;
 pub mod tables;

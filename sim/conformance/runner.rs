@@ -120,9 +120,9 @@ fn run_file(path: &Path, cases: &[Value]) -> Result<FileReport> {
     }
     let results: Vec<(String, Vec<Difference>)> = cases
         .par_iter()
-        .zip(1usize..)
-        .map(|(case, number)| {
-            let id = case["id"].as_str().map_or_else(|| format!("line {number}"), str::to_owned);
+        .enumerate()
+        .map(|(idx, case)| {
+            let id = case["id"].as_str().map_or_else(|| format!("case {}", idx + 1), str::to_owned);
             (id, check(case))
         })
         .collect();

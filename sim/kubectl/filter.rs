@@ -30,7 +30,9 @@ pub(crate) fn select(
     let by_fields: FieldSelector = fields.parse().map_err(|error| bad(format!("{error}")))?;
     let known = selectable(resource);
     for term in by_fields.terms() {
-        if !known.contains(&term.field.as_str()) && !matches!(term.field.as_str(), "metadata.name" | "metadata.namespace") {
+        if !known.contains(&term.field.as_str())
+            && !matches!(term.field.as_str(), "metadata.name" | "metadata.namespace")
+        {
             return Err(bad(match known {
                 [] => format!(
                     "\"{}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"",

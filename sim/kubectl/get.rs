@@ -220,7 +220,10 @@ fn formatted(
         }
         "custom-columns" => {
             let columns = CustomColumns::parse(argument).map_err(|error| Output::failure(format!("error: {error}")))?;
-            columns.print(&objects, command.no_headers).map(Output::success).map_err(|error| Output::failure(format!("error: {error}")))
+            columns
+                .print(&objects, command.no_headers)
+                .map(Output::success)
+                .map_err(|error| Output::failure(format!("error: {error}")))
         }
         _ if FORMATS.split(',').any(|known| known == kind) => Err(Output::failure(format!(
             "error: the output format \"{kind}\" is not supported here; use json, yaml, name, wide, jsonpath or custom-columns"
@@ -234,10 +237,8 @@ fn formatted(
 /// An object as it is printed: without the managed fields.
 fn clean(object: &Value, with_managed_fields: bool) -> Value {
     let mut object = object.clone();
-    if !with_managed_fields {
-        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.remove("managedFields");
-        }
+    if !with_managed_fields && let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
     }
     object
 }

@@ -112,7 +112,6 @@ pub fn restart_refused(object: &Value) -> String {
         of_object(object, &nothing).resource(),
         name(object)
     )
-    .replacen("error: ", "error: ", 1)
 }
 
 /// What `rollout undo` says of a paused Deployment.
@@ -127,18 +126,20 @@ pub fn undo_refused(object: &Value) -> String {
 pub fn undone(object: &Value, skipped_revision: Option<i64>, dry_run: DryRun) -> String {
     match skipped_revision {
         None => done(object, "rolled back", dry_run),
-        Some(revision) => done(
-            object,
-            &format!("skipped rollback (current template already matches revision {revision})"),
-            dry_run,
-        ),
+        Some(revision) => {
+            done(object, &format!("skipped rollback (current template already matches revision {revision})"), dry_run)
+        }
     }
 }
 
 /// What `rollout undo` says when there is nothing to go back to, or not to that revision.
 pub fn no_revision(object: &Value, to_revision: i64) -> String {
     match to_revision {
-        0 => format!("error: no rollout history found for {} \"{}\"\n", text(object, "kind").to_lowercase(), name(object)),
+        0 => format!(
+            "error: no rollout history found for {} \"{}\"\n",
+            text(object, "kind").to_lowercase(),
+            name(object)
+        ),
         revision => format!("error: unable to find specified revision {revision} in history\n"),
     }
 }
@@ -177,16 +178,20 @@ pub fn overwrite_refused(object: &Value, annotations: bool, changes: &[(String, 
         .iter()
         .filter_map(|(key, value)| {
             let (old, new) = (entry(object, path, key)?, value.as_deref()?);
-            (annotations || old != new).then(|| format!("'{key}' already has a value ({old}), and --overwrite is false"))
+            (annotations || old != new)
+                .then(|| format!("'{key}' already has a value ({old}), and --overwrite is false"))
         })
         .collect();
     match refusals.as_slice() {
         [] => None,
-        [one] if annotations => Some(format!("error: --overwrite is false but found the following declared annotation(s): {one}\n")),
-        [one] => Some(format!("error: {one}\n")),
-        many if annotations => {
-            Some(format!("error: --overwrite is false but found the following declared annotation(s): {}\n", many.join("; ")))
+        [one] if annotations => {
+            Some(format!("error: --overwrite is false but found the following declared annotation(s): {one}\n"))
         }
+        [one] => Some(format!("error: {one}\n")),
+        many if annotations => Some(format!(
+            "error: --overwrite is false but found the following declared annotation(s): {}\n",
+            many.join("; ")
+        )),
         many => Some(format!("error: [{}]\n", many.join(", "))),
     }
 }
@@ -402,7 +407,8 @@ mod tests {
 
     #[test]
     fn answers_name_the_object_and_what_was_done() {
-        let web = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}});
+        let web =
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}});
         let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"}});
         assert_eq!(done(&web, "scaled", DryRun::None), "deployment.apps/web scaled\n");
         assert_eq!(done(&web, "scaled", DryRun::Server), "deployment.apps/web scaled (server dry run)\n");

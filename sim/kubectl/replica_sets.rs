@@ -16,8 +16,7 @@ pub(crate) fn owned_replica_sets<'a>(deployment: &Value, view: &View<'a>) -> Vec
     let uid = text(deployment, "metadata.uid");
     let mut sets = view.in_namespace("ReplicaSet", "apps", namespace(deployment));
     sets.retain(|set| {
-        selects(at(deployment, "spec.selector"), set)
-            && controller(set).is_some_and(|owner| text(owner, "uid") == uid)
+        selects(at(deployment, "spec.selector"), set) && controller(set).is_some_and(|owner| text(owner, "uid") == uid)
     });
     sets.sort_by_key(|set| (text(set, "metadata.creationTimestamp"), super::look::name(set)));
     sets

@@ -15,7 +15,6 @@ pub(crate) struct Resource<'a> {
     pub(crate) group: String,
     pub(crate) version: String,
     pub(crate) plural: String,
-    pub(crate) singular: String,
     pub(crate) namespaced: bool,
     /// The version of the definition that is shown, of a custom resource.
     pub(crate) custom: Option<&'a Value>,
@@ -28,7 +27,6 @@ impl Resource<'_> {
             group: info.group.to_owned(),
             version: info.versions[0].to_owned(),
             plural: info.plural.to_owned(),
-            singular: info.singular.to_owned(),
             namespaced: info.namespaced,
             custom: None,
         }
@@ -83,7 +81,6 @@ pub(crate) fn of_object<'a>(object: &Value, view: &View<'a>) -> Resource<'a> {
         group: group.to_owned(),
         version: text(object, "apiVersion").rsplit('/').next().unwrap_or_default().to_owned(),
         plural: format!("{}s", kind.to_lowercase()),
-        singular: kind.to_lowercase(),
         namespaced: !namespace(object).is_empty(),
         custom: None,
     })
@@ -107,7 +104,6 @@ fn custom<'a>(word: &str, view: &View<'a>) -> Option<Resource<'a>> {
             group: of_group.to_owned(),
             version: text(shown, "name").to_owned(),
             plural: text(names, "plural").to_owned(),
-            singular: text(names, "singular").to_owned(),
             namespaced: text(definition, "spec.scope") != "Cluster",
             custom: Some(shown),
         })

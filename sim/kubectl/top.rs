@@ -68,9 +68,8 @@ fn nodes(command: &Top, usage: &Usage, view: &View<'_>) -> Result<Output, Output
     let mut rows: Vec<Row> = picked("nodes", command, view)?
         .into_iter()
         .map(|node| {
-            let quantity = |resource: &str| {
-                scalar(at(at(node, list), resource)).parse::<Quantity>().unwrap_or_default()
-            };
+            let quantity =
+                |resource: &str| scalar(at(at(node, list), resource)).parse::<Quantity>().unwrap_or_default();
             let capacity =
                 Amount { cpu_milli: quantity("cpu").milli_value(), memory_bytes: quantity("memory").value() };
             let amount = usage.nodes.get(name(node)).copied();

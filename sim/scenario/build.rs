@@ -9,7 +9,8 @@ use crate::engine::Draws;
 use crate::error::{Error, Result};
 use crate::kubelet::Kubelets;
 use crate::metrics::{Recorder, RecorderOptions};
-use crate::scheduler::{Scheduler, config};
+use crate::scheduler::framework_policy::{FrameworkPolicy, TieRule};
+use crate::scheduler::{Profile, Scheduler, SchedulerOptions};
 use crate::simulation::{Parts, Simulation};
 
 /// The namespaces that every cluster has.
@@ -43,10 +44,7 @@ impl Scenario {
         }
         let sources = self.workload.iter().zip(0..).map(|(source, index)| source.open(index, &draws));
         let sources = sources.collect::<Result<Vec<_>>>()?;
-        let scheduler = Scheduler::new(config::options(self.scheduler.as_ref()).map_err(|error| {
-            let place = if error.path.is_empty() { String::new() } else { format!("{}: ", error.path) };
-            Error { place: None, what: format!("scheduler configuration: {place}{}", error.what), help: error.help }
-        })?);
+        let scheduler = Scheduler::new(scheduler_options());
         let parts = Parts {
             controllers: Controllers::new(&self.control_plane),
             kubelets: Kubelets::new(self.kubelet.clone(), self.models.clone()),
@@ -66,5 +64,14 @@ impl Scenario {
     /// A checker of this scenario's expectations.
     pub fn checker(&self) -> ExpectationChecker {
         ExpectationChecker::new(self.expectations.clone())
+    }
+}
+
+fn scheduler_options() -> SchedulerOptions {
+    let policy = FrameworkPolicy::new(crate::scheduler::framework::profile::Profile::default(), TieRule::Kube)
+        .expect("the default profile is right");
+    SchedulerOptions {
+        profiles: vec![Profile { scheduler_name: "default-scheduler".to_owned(), policy: Box::new(policy) }],
+        ..SchedulerOptions::default()
     }
 }

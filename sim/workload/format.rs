@@ -140,7 +140,7 @@ pub fn fuzz_rows(format_name: &str, bytes: &[u8]) {
         && let Ok(arrivals) = trace.arrivals()
     {
         let mut last = crate::engine::Time::ZERO;
-        for arrival in arrivals.flatten() {
+        for arrival in arrivals.map_while(Result::ok) {
             assert!(last <= arrival.at, "arrivals are in order");
             assert!(arrival.n > 0 && arrival.cpu_milli >= 0 && arrival.memory_bytes >= 0, "demands are not negative");
             last = arrival.at;

@@ -149,7 +149,8 @@ impl JsonItems {
                 return if scalar { Ok(cut) } else { Err(self.ended()) };
             };
             if scalar && (matches!(byte, b',' | b']' | b'}') || byte.is_ascii_whitespace()) {
-                return Ok(cut);
+                // Nothing was consumed: the bracket closes what was never opened.
+                return if item.is_empty() { Err(self.malformed("a value", byte)) } else { Ok(cut) };
             }
             self.skip();
             if item.len() < MAX_ITEM {
@@ -248,9 +249,21 @@ mod tests {
 
     #[test]
     fn damage_is_an_error() {
-        for text in
-            ["", "[", "[1", "[{", "[\"a", "{\"jobs\": [1,", "{jobs: []}", "nonsense", "{\"jobs\" 3}", "{\"jobs\": 3}"]
-        {
+        for text in [
+            "",
+            "[",
+            "[1",
+            "[{",
+            "[\"a",
+            "{\"jobs\": [1,",
+            "{jobs: []}",
+            "[}]",
+            "[1, }",
+            "{\"jobs\": [}]}",
+            "nonsense",
+            "{\"jobs\" 3}",
+            "{\"jobs\": 3}",
+        ] {
             let section = if text.starts_with('{') { Section::Array(Some("jobs")) } else { Section::Array(None) };
             assert!(walk(text, section).is_err(), "{text}");
         }

@@ -130,7 +130,7 @@ impl Trace {
     /// The arrivals in order of time, then of row; read lazily, from the beginning at each call.
     pub fn arrivals(&self) -> Result<Arrivals> {
         let rows = Rows::open(&self.input, self.info.layout, false)?;
-        Ok(Arrivals { trace: self.clone(), rows, n_given: 0, batch: Vec::new() })
+        Ok(Arrivals { trace: self.clone(), rows, n_given: 0, batch: Vec::new(), failed: false })
     }
 
     fn check_rows(&mut self) -> Result<()> {
@@ -237,13 +237,15 @@ pub struct Arrivals {
     n_given: u64,
     /// Arrivals of the batch at hand, the next one last.
     batch: Vec<Arrival>,
+    /// After an error nothing more comes.
+    failed: bool,
 }
 
 impl Iterator for Arrivals {
     type Item = Result<Arrival>;
 
     fn next(&mut self) -> Option<Result<Arrival>> {
-        if self.trace.options.limit.is_some_and(|limit| limit <= self.n_given) {
+        if self.failed || self.trace.options.limit.is_some_and(|limit| limit <= self.n_given) {
             return None;
         }
         let next = match self.trace.order.clone() {
@@ -251,6 +253,7 @@ impl Iterator for Arrivals {
             Some(order) => self.next_in_order(&order).transpose(),
         };
         self.n_given += 1;
+        self.failed = matches!(next, Some(Err(_)));
         next
     }
 }

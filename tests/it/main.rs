@@ -6,3 +6,4 @@ mod workload;
 mod workload_plots;
 
 mod kubectl;
+mod scheduler_conformance;

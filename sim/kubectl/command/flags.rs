@@ -92,12 +92,9 @@ fn own(verb: &str) -> &'static [Flag] {
             ("show-swap", '-', Bool),
             ("use-protocol-buffers", '-', Bool),
         ],
-        "rollout" => &[
-            ("watch", 'w', Bool),
-            ("revision", '-', Value),
-            ("timeout", '-', Value),
-            ("to-revision", '-', Value),
-        ],
+        "rollout" => {
+            &[("watch", 'w', Bool), ("revision", '-', Value), ("timeout", '-', Value), ("to-revision", '-', Value)]
+        }
         "scale" => &[
             ("replicas", '-', Value),
             ("current-replicas", '-', Value),
@@ -156,12 +153,9 @@ fn own(verb: &str) -> &'static [Flag] {
             ("cascade", '-', Optional("background")),
             ("subresource", '-', Value),
         ],
-        "patch" => &[
-            ("patch", 'p', Value),
-            ("patch-file", '-', Value),
-            ("type", '-', Value),
-            ("subresource", '-', Value),
-        ],
+        "patch" => {
+            &[("patch", 'p', Value), ("patch-file", '-', Value), ("type", '-', Value), ("subresource", '-', Value)]
+        }
         "autoscale" => &[
             ("name", '-', Value),
             ("min", '-', Value),
@@ -292,12 +286,7 @@ fn known(verb: &str) -> impl Iterator<Item = &'static Flag> {
     own(verb).iter().chain(SELECTING).chain(CHANGING).chain(GLOBAL)
 }
 
-fn shorthands(
-    verb: &str,
-    word: &str,
-    parsed: &mut Parsed,
-    next: &mut dyn FnMut() -> Option<String>,
-) -> Result<()> {
+fn shorthands(verb: &str, word: &str, parsed: &mut Parsed, next: &mut dyn FnMut() -> Option<String>) -> Result<()> {
     let mut rest = &word[1..];
     while let Some(short) = rest.chars().next() {
         rest = &rest[short.len_utf8()..];
@@ -359,9 +348,8 @@ impl Parsed {
 
     /// An integer flag.
     pub(super) fn number(&self, name: &str) -> Result<Option<i64>> {
-        let parse = |text: &str| {
-            text.parse().map_err(|_| invalid(name, text, "strconv.ParseInt: parsing", "use an integer"))
-        };
+        let parse =
+            |text: &str| text.parse().map_err(|_| invalid(name, text, "strconv.ParseInt: parsing", "use an integer"));
         self.value(name).map(parse).transpose()
     }
 
@@ -387,7 +375,8 @@ impl Parsed {
 }
 
 fn invalid(name: &str, value: &str, why: &str, help: &str) -> Error {
-    Error::new(format!("invalid argument \"{value}\" for \"--{name}\" flag: {why} \"{value}\": invalid syntax")).help(help)
+    Error::new(format!("invalid argument \"{value}\" for \"--{name}\" flag: {why} \"{value}\": invalid syntax"))
+        .help(help)
 }
 
 /// A Go duration in seconds; a bare number is seconds.

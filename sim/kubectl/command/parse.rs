@@ -9,8 +9,28 @@ use crate::error::{Error, Result, nearest};
 
 /// The verbs that are understood.
 const VERBS: [&str; 22] = [
-    "get", "describe", "events", "top", "rollout", "scale", "set", "label", "annotate", "taint", "cordon", "uncordon",
-    "drain", "delete", "apply", "create", "replace", "run", "patch", "autoscale", "expose", "wait",
+    "get",
+    "describe",
+    "events",
+    "top",
+    "rollout",
+    "scale",
+    "set",
+    "label",
+    "annotate",
+    "taint",
+    "cordon",
+    "uncordon",
+    "drain",
+    "delete",
+    "apply",
+    "create",
+    "replace",
+    "run",
+    "patch",
+    "autoscale",
+    "expose",
+    "wait",
 ];
 
 /// Parses a kubectl command line, with or without `kubectl` at its beginning.
@@ -22,7 +42,8 @@ pub fn parse(line: &str) -> Result<Command> {
     // Flags may stand before the verb (`kubectl -n web get pods`).
     let mut before = Vec::new();
     while words.first().is_some_and(|word| word.starts_with('-')) {
-        let takes_value = matches!(words[0].as_str(), "-n" | "--namespace" | "--context" | "--kubeconfig" | "-s" | "-v");
+        let takes_value =
+            matches!(words[0].as_str(), "-n" | "--namespace" | "--context" | "--kubeconfig" | "-s" | "-v");
         before.extend(words.drain(..words.len().min(1 + usize::from(takes_value))));
     }
     let Some(verb) = words.first().cloned() else {
@@ -90,10 +111,7 @@ fn command(verb: &str, parsed: Parsed) -> Result<Command> {
 }
 
 fn scope(parsed: &Parsed) -> Result<Scope> {
-    Ok(Scope {
-        namespace: parsed.text("namespace"),
-        all_namespaces: parsed.switch("all-namespaces", false)?,
-    })
+    Ok(Scope { namespace: parsed.text("namespace"), all_namespaces: parsed.switch("all-namespaces", false)? })
 }
 
 /// The objects that the arguments after the first `skip` are about.
@@ -200,7 +218,9 @@ fn set(parsed: &Parsed) -> Result<Set> {
         Some("resources") => {
             let (limits, requests) = (amounts(parsed, "limits")?, amounts(parsed, "requests")?);
             if limits.is_empty() && requests.is_empty() {
-                return Err(Error::new("you must specify an update to requests or limits (in the form of --requests/--limits)"));
+                return Err(Error::new(
+                    "you must specify an update to requests or limits (in the form of --requests/--limits)",
+                ));
             }
             SetChange::Resources { containers, limits, requests }
         }
@@ -216,12 +236,7 @@ fn set(parsed: &Parsed) -> Result<Set> {
                 }
             }
             selection.args = kept;
-            SetChange::Env {
-                containers,
-                variables,
-                from: parsed.text("from"),
-                list: parsed.switch("list", false)?,
-            }
+            SetChange::Env { containers, variables, from: parsed.text("from"), list: parsed.switch("list", false)? }
         }
         Some("serviceaccount" | "sa") => match selection.args.pop() {
             Some(account) => SetChange::ServiceAccount(account),
@@ -277,7 +292,9 @@ fn mark(annotations: bool, parsed: &Parsed) -> Result<Mark> {
     let list = parsed.switch("list", false)?;
     if changes.is_empty() && !list {
         let what = if annotations { "annotation" } else { "label" };
-        return Err(Error::new(format!("at least one {what} update is required")).help("write KEY=VALUE, or KEY- to remove it"));
+        return Err(
+            Error::new(format!("at least one {what} update is required")).help("write KEY=VALUE, or KEY- to remove it")
+        );
     }
     Ok(Mark {
         annotations,
@@ -294,7 +311,10 @@ fn taint(parsed: &Parsed) -> Result<Taint> {
     let mut selection = selection(parsed, 0)?;
     let first = selection.args.first().map(|word| word.split('/').next().unwrap_or(word).to_lowercase());
     if !matches!(first.as_deref(), Some("node" | "nodes" | "no")) {
-        return Err(Error::new(format!("invalid resource type {}, only node(s) is supported", first.unwrap_or_default())));
+        return Err(Error::new(format!(
+            "invalid resource type {}, only node(s) is supported",
+            first.unwrap_or_default()
+        )));
     }
     let mut changes = Vec::new();
     let mut names = Vec::new();
@@ -304,14 +324,11 @@ fn taint(parsed: &Parsed) -> Result<Taint> {
     }
     selection.args = names;
     if changes.is_empty() {
-        return Err(Error::new("at least one taint update is required").help("write KEY=VALUE:EFFECT, or KEY- to remove it"));
+        return Err(
+            Error::new("at least one taint update is required").help("write KEY=VALUE:EFFECT, or KEY- to remove it")
+        );
     }
-    Ok(Taint {
-        selection,
-        changes,
-        overwrite: parsed.switch("overwrite", false)?,
-        dry_run: parsed.dry_run()?,
-    })
+    Ok(Taint { selection, changes, overwrite: parsed.switch("overwrite", false)?, dry_run: parsed.dry_run()? })
 }
 
 fn taint_change(word: &str) -> Result<TaintChange> {
@@ -319,7 +336,7 @@ fn taint_change(word: &str) -> Result<TaintChange> {
     let (label, effect) = text.split_once(':').unwrap_or((text, ""));
     let (key, value) = label.split_once('=').unwrap_or((label, ""));
     let is_effect = matches!(effect, "NoSchedule" | "PreferNoSchedule" | "NoExecute");
-    if key.is_empty() || (!is_effect && !(remove && effect.is_empty())) {
+    if key.is_empty() || !(is_effect || remove && effect.is_empty()) {
         let what = if effect.is_empty() || is_effect {
             format!("invalid taint spec: {word}")
         } else {
@@ -332,7 +349,8 @@ fn taint_change(word: &str) -> Result<TaintChange> {
 
 fn nodes(parsed: &Parsed, verb: &str) -> Result<Vec<String>> {
     if parsed.args.is_empty() && parsed.value("selector").is_none() {
-        return Err(Error::new(format!("USAGE: {verb} NODE [flags]")).help(format!("see 'kubectl {verb} -h' for help and examples")));
+        return Err(Error::new(format!("USAGE: {verb} NODE [flags]"))
+            .help(format!("see 'kubectl {verb} -h' for help and examples")));
     }
     let bare = |name: &String| name.strip_prefix("node/").or(name.strip_prefix("nodes/")).unwrap_or(name).to_owned();
     Ok(parsed.args.iter().map(bare).collect())
@@ -416,7 +434,9 @@ fn generate(verb: &str, parsed: Parsed) -> Result<Generate> {
         }
     }
     let Some(name) = args.next() else {
-        return Err(Error::new("exactly one NAME is required, got 0").help("write e.g. `create deployment web --image=web:1`"));
+        return Err(
+            Error::new("exactly one NAME is required, got 0").help("write e.g. `create deployment web --image=web:1`")
+        );
     };
     let rest: Vec<String> = args.collect();
     Ok(Generate {
@@ -487,7 +507,8 @@ mod tests {
 
     #[test]
     fn a_command_line_is_typed() {
-        let Command::Get(get) = parse("kubectl -n web get pods,svc -l app=x -owide --sort-by=.metadata.name -A").unwrap()
+        let Command::Get(get) =
+            parse("kubectl -n web get pods,svc -l app=x -owide --sort-by=.metadata.name -A").unwrap()
         else {
             panic!("not a get")
         };
@@ -510,7 +531,8 @@ mod tests {
         let Command::Mark(mark) = parse("label pod p app=x tier- --overwrite").unwrap() else { panic!("not a label") };
         assert_eq!(mark.changes, [("app".into(), Some("x".into())), ("tier".into(), None)]);
 
-        let Command::Generate(create) = parse("create deployment web --image=nginx --replicas 3 -- sh -c 'sleep 1'").unwrap()
+        let Command::Generate(create) =
+            parse("create deployment web --image=nginx --replicas 3 -- sh -c 'sleep 1'").unwrap()
         else {
             panic!("not a create")
         };
@@ -531,6 +553,13 @@ mod tests {
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.what.contains(what), "{line}: {error}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_command_line_panics(verb in 0..VERBS.len(), rest in "[a-z/=:,'\" \\-]{0,40}") {
+            let _ = parse(&format!("{} {rest}", VERBS[verb]));
         }
     }
 }

@@ -29,8 +29,7 @@ pub(super) fn job(w: &mut Writer, job: &Value, view: &View<'_>) {
     optional(w, "TTL Seconds After Finished", "spec.ttlSecondsAfterFinished", "");
     times(w, job);
     optional(w, "Active Deadline Seconds", "spec.activeDeadlineSeconds", "s");
-    let [active, succeeded, failed] =
-        ["active", "succeeded", "failed"].map(|field| int(at(job, "status"), field));
+    let [active, succeeded, failed] = ["active", "succeeded", "failed"].map(|field| int(at(job, "status"), field));
     let ready = match at(job, "status.ready") {
         Value::Null => String::new(),
         ready => format!(" ({ready} Ready)"),

@@ -9,7 +9,7 @@ use super::events::events;
 use super::writer::Writer;
 use crate::api::quantity::Quantity;
 use crate::kubectl::age;
-use crate::kubectl::look::{at, entries, entry, list, name, namespace, scalar, text, texts};
+use crate::kubectl::look::{at, entries, list, name, scalar, text, texts};
 use crate::kubectl::view::View;
 
 pub(super) fn config_map(w: &mut Writer, object: &Value, view: &View<'_>) {
@@ -70,29 +70,15 @@ fn decode(base64: &str) -> Vec<u8> {
 pub(super) fn service_account(w: &mut Writer, account: &Value, view: &View<'_>) {
     name_and_namespace(w, account);
     labels_and_annotations(w, account);
-    let secrets = view.in_namespace("Secret", "", namespace(account));
-    let known: BTreeSet<&str> = secrets.iter().map(|secret| name(secret)).collect();
-    let names = |path| list(account, path).iter().map(|secret| text(secret, "name")).collect::<Vec<_>>();
-    let is_token = |secret: &&&Value| {
-        let annotation = |key| entry(secret, "metadata.annotations", key).unwrap_or_default();
-        text(secret, "type") == "kubernetes.io/service-account-token"
-            && annotation("kubernetes.io/service-account.name") == name(account)
-            && annotation("kubernetes.io/service-account.uid") == text(account, "metadata.uid")
-    };
-    let tokens = secrets.iter().filter(is_token).map(|secret| name(secret)).collect();
-    for (header, names) in [
-        ("Image pull secrets:", names("imagePullSecrets")),
-        ("Mountable secrets: ", names("secrets")),
-        ("Tokens:            ", tokens),
-    ] {
-        if names.is_empty() {
-            w.line(0, &format!("{header}\t<none>"));
-        }
-        for (index, name) in names.iter().enumerate() {
-            let header = if index == 0 { header } else { "                   " };
-            let missing = if known.contains(name) { "" } else { " (not found)" };
-            w.line(0, &format!("{header}\t{name}{missing}"));
-        }
+    let names: Vec<String> =
+        list(account, "imagePullSecrets").iter().map(|secret| text(secret, "name").to_owned()).collect();
+    let header = "Image pull secrets:";
+    if names.is_empty() {
+        w.line(0, &format!("{header}\t<none>"));
+    }
+    for (index, name) in names.iter().enumerate() {
+        let header = if index == 0 { header } else { "                   " };
+        w.line(0, &format!("{header}\t{name}"));
     }
     events(w, account, view);
 }

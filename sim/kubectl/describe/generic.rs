@@ -89,10 +89,11 @@ fn words(field: &str) -> Vec<String> {
     for i in 0..runs.len().saturating_sub(1) {
         let is_upper = runs[i].chars().next().is_some_and(char::is_uppercase);
         let next_is_lower = runs[i + 1].chars().next().is_some_and(char::is_lowercase);
-        if is_upper && next_is_lower {
-            if let Some(capital) = runs[i].pop() {
-                runs[i + 1].insert(0, capital);
-            }
+        if is_upper
+            && next_is_lower
+            && let Some(capital) = runs[i].pop()
+        {
+            runs[i + 1].insert(0, capital);
         }
     }
     runs.retain(|run| !run.is_empty());

@@ -6,9 +6,7 @@ use super::common::{annotations, labels, labels_and_annotations, name_and_namesp
 use super::events::events;
 use super::writer::Writer;
 use crate::kubectl::labels::format_labels;
-use crate::kubectl::look::{
-    at, entry, has, int, list, name, namespace, or_none, scalar, scalar_or, text, texts,
-};
+use crate::kubectl::look::{at, entry, has, int, list, name, namespace, or_none, scalar, scalar_or, text, texts};
 use crate::kubectl::printers::{join_host_port, load_balancer};
 use crate::kubectl::view::View;
 

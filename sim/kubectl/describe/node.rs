@@ -62,7 +62,7 @@ fn taints(w: &mut Writer, taints: &[Value]) {
 fn taint(taint: &Value) -> String {
     let [key, value, effect] = ["key", "value", "effect"].map(|field| text(taint, field));
     match (value, effect) {
-        (value, "") if value.is_empty() => key.to_owned(),
+        ("", "") => key.to_owned(),
         (value, "") => format!("{key}={value}:"),
         ("", effect) => format!("{key}:{effect}"),
         (value, effect) => format!("{key}={value}:{effect}"),

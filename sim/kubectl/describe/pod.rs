@@ -135,7 +135,9 @@ fn qos_class(pod: &Value) -> String {
     };
     let compute = ["cpu", "memory"];
     let any = containers().any(|container| {
-        compute.iter().any(|name| set(container, "requests", name).is_some() || set(container, "limits", name).is_some())
+        compute
+            .iter()
+            .any(|name| set(container, "requests", name).is_some() || set(container, "limits", name).is_some())
     });
     let guaranteed = containers().all(|container| {
         compute.iter().all(|name| {

@@ -79,9 +79,9 @@ fn from_status(amounts: &mut Amounts, pod: &Value, container: &Value, statuses: 
     let status = list(pod, statuses).iter().find(|status| text(status, "name") == text(container, "name"));
     let Some(status) = status.filter(|status| !at(status, "resources").is_null()) else { return };
     let actual = read(status, &format!("resources.{}", side.field()));
-    let infeasible = list(pod, "status.conditions").iter().any(|condition| {
-        text(condition, "type") == "PodResizePending" && text(condition, "reason") == "Infeasible"
-    });
+    let infeasible = list(pod, "status.conditions")
+        .iter()
+        .any(|condition| text(condition, "type") == "PodResizePending" && text(condition, "reason") == "Infeasible");
     if infeasible {
         amounts.clear();
     }

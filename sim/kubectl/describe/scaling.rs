@@ -46,7 +46,9 @@ pub(super) fn autoscaler(w: &mut Writer, object: &Value, view: &View<'_>) {
 
 fn metric(w: &mut Writer, spec: &Value, status: &Value) {
     match text(spec, "type") {
-        "External" => named(w, &quote(text(spec, "external.metric.name")), at(spec, "external"), at(status, "external")),
+        "External" => {
+            named(w, &quote(text(spec, "external.metric.name")), at(spec, "external"), at(status, "external"))
+        }
         "Pods" => {
             let current = scalar_or(status, "pods.current.averageValue", "<unknown>");
             let target = scalar_or(spec, "pods.target.averageValue", "<nil>");
@@ -65,8 +67,7 @@ fn metric(w: &mut Writer, spec: &Value, status: &Value) {
         }
         "ContainerResource" => {
             let of = at(spec, "containerResource");
-            let title =
-                format!("resource {} of container \"{}\" on pods", text(of, "name"), text(of, "container"));
+            let title = format!("resource {} of container \"{}\" on pods", text(of, "name"), text(of, "container"));
             resource(w, &title, of, at(status, "containerResource"));
         }
         other => w.line(1, &format!("<unknown metric type {}>", quote(other))),

@@ -123,9 +123,9 @@ fn used_by(w: &mut Writer, claim: &Value, view: &View<'_>) {
     let is_user = |pod: &&&Value| {
         let volumes = list(pod, "spec.volumes").iter();
         volumes.filter(|volume| text(volume, "persistentVolumeClaim.claimName") == name(claim)).count() > 0
-            || list(claim, "metadata.ownerReferences").iter().any(|owner| {
-                text(owner, "kind") == "Pod" && text(owner, "uid") == text(pod, "metadata.uid")
-            })
+            || list(claim, "metadata.ownerReferences")
+                .iter()
+                .any(|owner| text(owner, "kind") == "Pod" && text(owner, "uid") == text(pod, "metadata.uid"))
     };
     let mut names: Vec<String> = pods.iter().filter(is_user).map(|pod| name(pod).to_owned()).collect();
     gosort::sort(&mut names, |a, b| a < b);

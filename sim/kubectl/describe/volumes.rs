@@ -102,13 +102,23 @@ static SOURCES: &[Source] = &[
         "gcePersistentDisk",
         "GCEPersistentDisk (a Persistent Disk resource in Google Compute Engine)",
         true,
-        &[("PDName", "pdName", Text), ("FSType", "fsType", Text), ("Partition", "partition", Number), ("ReadOnly", "readOnly", Flag)],
+        &[
+            ("PDName", "pdName", Text),
+            ("FSType", "fsType", Text),
+            ("Partition", "partition", Number),
+            ("ReadOnly", "readOnly", Flag),
+        ],
     ),
     source(
         "awsElasticBlockStore",
         "AWSElasticBlockStore (a Persistent Disk resource in AWS)",
         true,
-        &[("VolumeID", "volumeID", Text), ("FSType", "fsType", Text), ("Partition", "partition", Number), ("ReadOnly", "readOnly", Flag)],
+        &[
+            ("VolumeID", "volumeID", Text),
+            ("FSType", "fsType", Text),
+            ("Partition", "partition", Number),
+            ("ReadOnly", "readOnly", Flag),
+        ],
     ),
     source(
         "gitRepo",
@@ -205,13 +215,22 @@ static SOURCES: &[Source] = &[
         "vsphereVolume",
         "vSphereVolume (a Persistent Disk resource in vSphere)",
         true,
-        &[("VolumePath", "volumePath", Text), ("FSType", "fsType", Text), ("StoragePolicyName", "storagePolicyName", Text)],
+        &[
+            ("VolumePath", "volumePath", Text),
+            ("FSType", "fsType", Text),
+            ("StoragePolicyName", "storagePolicyName", Text),
+        ],
     ),
     source(
         "cinder",
         "Cinder (a Persistent Disk resource in OpenStack)",
         true,
-        &[("VolumeID", "volumeID", Text), ("FSType", "fsType", Text), ("ReadOnly", "readOnly", Flag), ("SecretRef", "secretRef", Reference)],
+        &[
+            ("VolumeID", "volumeID", Text),
+            ("FSType", "fsType", Text),
+            ("ReadOnly", "readOnly", Flag),
+            ("SecretRef", "secretRef", Reference),
+        ],
     ),
     source(
         "photonPersistentDisk",
@@ -275,7 +294,12 @@ static SOURCES: &[Source] = &[
         "fc",
         "FC (a Fibre Channel disk)",
         true,
-        &[("TargetWWNs", "targetWWNs", Joined), ("LUN", "lun", Or("<none>")), ("FSType", "fsType", Text), ("ReadOnly", "readOnly", Flag)],
+        &[
+            ("TargetWWNs", "targetWWNs", Joined),
+            ("LUN", "lun", Or("<none>")),
+            ("FSType", "fsType", Text),
+            ("ReadOnly", "readOnly", Flag),
+        ],
     ),
     Source {
         persistent_lines: &[(1, ("SecretNamespace", "secretNamespace", Text))],
@@ -339,7 +363,13 @@ fn field(w: &mut Writer, source: &Value, (title, path, read): (&str, &str, Read)
         List => go_list(source, path),
         Joined => texts(source, path).join(", "),
         Or(missing) => scalar_or(source, path, missing),
-        Map => if value.is_null() { "map[]".to_owned() } else { go_value(value) },
+        Map => {
+            if value.is_null() {
+                "map[]".to_owned()
+            } else {
+                go_value(value)
+            }
+        }
         Reference if value.is_null() => "nil".to_owned(),
         Reference => reference(value),
     };

@@ -35,8 +35,7 @@ pub(super) fn deployment(w: &mut Writer, deployment: &Value, view: &View<'_>) {
     w.field(0, "MinReadySeconds", int(deployment, "spec.minReadySeconds"));
     let rolling = at(deployment, "spec.strategy.rollingUpdate");
     if !rolling.is_null() {
-        let [unavailable, surge] =
-            ["maxUnavailable", "maxSurge"].map(|field| scalar_or(rolling, field, "<nil>"));
+        let [unavailable, surge] = ["maxUnavailable", "maxSurge"].map(|field| scalar_or(rolling, field, "<nil>"));
         w.field(0, "RollingUpdateStrategy", format!("{unavailable} max unavailable, {surge} max surge"));
     }
     template(w, at(deployment, "spec.template"));

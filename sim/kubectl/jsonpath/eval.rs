@@ -14,24 +14,28 @@ const MAX_RESULTS: usize = 1_000_000;
 pub(super) fn parts<'a>(parts: &'a [Part], value: &'a Value) -> Result<Vec<Found<'a>>, String> {
     let mut found = Vec::new();
     let mut budget = MAX_RESULTS;
-    run(parts, &Cow::Borrowed(value), &mut found, &mut budget)?;
+    run(parts, Cow::Borrowed(value), &mut found, &mut budget)?;
     Ok(found)
 }
 
 fn run<'a>(
     parts: &'a [Part],
-    value: &Cow<'a, Value>,
+    value: Cow<'a, Value>,
     found: &mut Vec<Found<'a>>,
     budget: &mut usize,
 ) -> Result<(), String> {
     for part in parts {
-        *budget = budget.checked_sub(1).ok_or_else(too_many)?;
-        match part {
-            Part::Action(nodes) => found.push(walk(nodes, vec![value.clone()])?),
+        let nodes = match part {
             Part::StrayEnd => return Err("not in range, nothing to end".to_owned()),
-            Part::Range(nodes, body) => {
-                for item in walk(nodes, vec![value.clone()])? {
-                    run(body, &item, found, budget)?;
+            Part::Action(nodes) | Part::Range(nodes, _) => nodes,
+        };
+        let values = walk(nodes, vec![value.clone()])?;
+        *budget = budget.checked_sub(1 + values.len()).ok_or_else(too_many)?;
+        match part {
+            Part::Action(_) | Part::StrayEnd => found.push(values),
+            Part::Range(_, body) => {
+                for item in values {
+                    run(body, item, found, budget)?;
                 }
             }
         }
@@ -173,12 +177,7 @@ fn go_type(value: &Value) -> &'static str {
     }
 }
 
-fn filter<'a>(
-    values: Found<'a>,
-    left: &'a [Node],
-    operator: &str,
-    right: &'a [Node],
-) -> Result<Found<'a>, String> {
+fn filter<'a>(values: Found<'a>, left: &'a [Node], operator: &str, right: &'a [Node]) -> Result<Found<'a>, String> {
     let mut found = Vec::new();
     for value in values {
         if value.is_null() {

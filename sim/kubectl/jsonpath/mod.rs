@@ -116,14 +116,15 @@ mod tests {
             ("{.users[?(@.name==\"e2e\")].user.password}", "secret"),
             ("{.users[?(@.user.password)].name}", "e2e"),
             ("{.items[?(@.n>4)].metadata.name}", "127.0.0.2"),
+            ("{range .items[*]}[{.metadata.name}, {.status.capacity.cpu}] {end}", "[127.0.0.1, 4] [127.0.0.2, 8] "),
             (
-                "{range .items[*]}[{.metadata.name}, {.status.capacity.cpu}] {end}",
-                "[127.0.0.1, 4] [127.0.0.2, 8] ",
+                "{range .items[*]}{range .status.addresses[*]}{.address}{'\\n'}{end}{end}!",
+                "127.0.0.1\n127.0.0.2\n127.0.0.3\n!",
             ),
-            ("{range .items[*]}{range .status.addresses[*]}{.address}{'\\n'}{end}{end}!", "127.0.0.1\n127.0.0.2\n127.0.0.3\n!"),
             ("{range .items[*]}{.metadata.name}{\"\\t\"}{end}", "127.0.0.1\t127.0.0.2\t"),
             ("{.items[0].metadata.labels.a\\.b/c}", "x"),
             ("{.nothing}", ""),
+            ("{..*}", "error: unrecognized character in action: U+002A '*'"),
             ("{.users[7].name}", "error: array index out of bounds: index 7, length 2"),
             ("{.users", "error: unclosed action"),
             ("{end}", "error: not in range, nothing to end"),
@@ -133,10 +134,21 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_template_panics(template in "[{}.*@$\\[\\]()?'\"<>=!:,0-9a-z \\\\-]{0,40}") {
+            let value = json!({"a": [{"b": 1}, {"b": null, "c": "x"}], "c": {"a": [1, 2]}});
+            if let Ok(path) = JsonPath::parse(&template) {
+                let _ = path.execute(&value);
+            }
+        }
+    }
+
     #[test]
     fn an_explosion_of_results_is_an_error() {
         let value = json!([[[[1, 2, 3, 4], [1, 2, 3, 4]], [[1, 2, 3, 4]]], [[[1, 2, 3, 4]]]]);
-        let path = JsonPath::parse(&format!("{{{}}}", "..*".repeat(60))).unwrap();
-        assert!(path.execute(&value).is_err_and(|error| error.contains("too many")) || path.find(&value).is_ok());
+        let wide = json!(vec![vec![vec![value; 20]; 20]; 20]);
+        let path = JsonPath::parse(&format!("{{{}}}", "..[*]".repeat(3))).unwrap();
+        assert_eq!(path.execute(&wide), Err("too many results".to_owned()));
     }
 }

@@ -236,7 +236,8 @@ impl Parser<'_> {
         self.at += end + 1;
         let text = if text == "*" { ":" } else { &text };
         if text.contains(',') {
-            let branches = text.split(',').map(|branch| inside(&format!("[{}]", branch.trim_matches(' ')), self.depth + 1));
+            let branches =
+                text.split(',').map(|branch| inside(&format!("[{}]", branch.trim_matches(' ')), self.depth + 1));
             nodes.push(Node::Union(branches.collect::<Result<_, _>>()?));
         } else if let Some(key) = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
             nodes.extend(inside(&format!(".{key}"), self.depth + 1)?);

@@ -7,18 +7,7 @@ use crate::kubectl::age;
 use crate::kubectl::look::{at, has, int, text};
 
 pub(super) const EVENT: Table = table(
-    &[
-        "LAST SEEN",
-        "TYPE",
-        "REASON",
-        "OBJECT",
-        "+SUBOBJECT",
-        "+SOURCE",
-        "MESSAGE",
-        "+FIRST SEEN",
-        "+COUNT",
-        "+NAME",
-    ],
+    &["LAST SEEN", "TYPE", "REASON", "OBJECT", "+SUBOBJECT", "+SOURCE", "MESSAGE", "+FIRST SEEN", "+COUNT", "+NAME"],
     row,
 );
 

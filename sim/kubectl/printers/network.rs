@@ -8,9 +8,8 @@ use super::{Table, name, table};
 use crate::kubectl::labels::{format_labels, format_selector};
 use crate::kubectl::look::{at, has, int, list, or_none, scalar, scalar_or, text, texts};
 
-pub(super) const SERVICE: Table = table(
-    &["NAME", "TYPE", "CLUSTER-IP", "EXTERNAL-IP", "PORT(S)", "AGE", "+SELECTOR"],
-    |service, scene| {
+pub(super) const SERVICE: Table =
+    table(&["NAME", "TYPE", "CLUSTER-IP", "EXTERNAL-IP", "PORT(S)", "AGE", "+SELECTOR"], |service, scene| {
         let cluster_ip = texts(service, "spec.clusterIPs").first().copied().unwrap_or("<none>");
         vec![
             name(service),
@@ -21,8 +20,7 @@ pub(super) const SERVICE: Table = table(
             scene.age(service),
             format_labels(service, "spec.selector"),
         ]
-    },
-);
+    });
 
 fn external_ip(service: &Value, wide: bool) -> String {
     let external_ips = texts(service, "spec.externalIPs");
@@ -125,18 +123,17 @@ pub(super) const ENDPOINT_SLICE: Table =
         ]
     });
 
-pub(super) const INGRESS: Table =
-    table(&["NAME", "CLASS", "HOSTS", "ADDRESS", "PORTS", "AGE"], |ingress, scene| {
-        let ports = if list(ingress, "spec.tls").is_empty() { "80" } else { "80, 443" };
-        vec![
-            name(ingress),
-            scalar_or(ingress, "spec.ingressClassName", "<none>"),
-            hosts(ingress),
-            load_balancer(ingress, scene.wide),
-            ports.to_owned(),
-            scene.age(ingress),
-        ]
-    });
+pub(super) const INGRESS: Table = table(&["NAME", "CLASS", "HOSTS", "ADDRESS", "PORTS", "AGE"], |ingress, scene| {
+    let ports = if list(ingress, "spec.tls").is_empty() { "80" } else { "80, 443" };
+    vec![
+        name(ingress),
+        scalar_or(ingress, "spec.ingressClassName", "<none>"),
+        hosts(ingress),
+        load_balancer(ingress, scene.wide),
+        ports.to_owned(),
+        scene.age(ingress),
+    ]
+});
 
 fn hosts(ingress: &Value) -> String {
     let rules = list(ingress, "spec.rules");

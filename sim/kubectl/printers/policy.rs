@@ -6,9 +6,8 @@ use super::{Table, name, table};
 use crate::kubectl::labels::format_selector;
 use crate::kubectl::look::{at, has, int, list, scalar_or, text};
 
-pub(super) const POD_DISRUPTION_BUDGET: Table = table(
-    &["NAME", "MIN AVAILABLE", "MAX UNAVAILABLE", "ALLOWED DISRUPTIONS", "AGE"],
-    |object, scene| {
+pub(super) const POD_DISRUPTION_BUDGET: Table =
+    table(&["NAME", "MIN AVAILABLE", "MAX UNAVAILABLE", "ALLOWED DISRUPTIONS", "AGE"], |object, scene| {
         vec![
             name(object),
             scalar_or(object, "spec.minAvailable", "N/A"),
@@ -16,8 +15,7 @@ pub(super) const POD_DISRUPTION_BUDGET: Table = table(
             int(object, "status.disruptionsAllowed").to_string(),
             scene.age(object),
         ]
-    },
-);
+    });
 
 pub(super) const ROLE_BINDING: Table =
     table(&["NAME", "ROLE", "AGE", "+USERS", "+GROUPS", "+SERVICEACCOUNTS"], |object, scene| {

@@ -5,9 +5,8 @@ use serde_json::Value;
 use super::{Table, name, table};
 use crate::kubectl::look::{at, has, int, list, scalar, scalar_or, text};
 
-pub(super) const HORIZONTAL_POD_AUTOSCALER: Table = table(
-    &["NAME", "REFERENCE", "TARGETS", "MINPODS", "MAXPODS", "REPLICAS", "AGE"],
-    |object, scene| {
+pub(super) const HORIZONTAL_POD_AUTOSCALER: Table =
+    table(&["NAME", "REFERENCE", "TARGETS", "MINPODS", "MAXPODS", "REPLICAS", "AGE"], |object, scene| {
         let target = at(object, "spec.scaleTargetRef");
         vec![
             name(object),
@@ -18,8 +17,7 @@ pub(super) const HORIZONTAL_POD_AUTOSCALER: Table = table(
             int(object, "status.currentReplicas").to_string(),
             scene.age(object),
         ]
-    },
-);
+    });
 
 fn targets(object: &Value) -> String {
     let specs = list(object, "spec.metrics");
@@ -27,8 +25,11 @@ fn targets(object: &Value) -> String {
     if specs.is_empty() {
         return legacy_target(object);
     }
-    let all: Vec<_> =
-        specs.iter().enumerate().map(|(index, spec)| metric(spec, statuses.get(index).unwrap_or(&Value::Null))).collect();
+    let all: Vec<_> = specs
+        .iter()
+        .enumerate()
+        .map(|(index, spec)| metric(spec, statuses.get(index).unwrap_or(&Value::Null)))
+        .collect();
     match all.len() {
         0..=2 => all.join(", "),
         count => format!("{} + {} more...", all[..2].join(", "), count - 2),

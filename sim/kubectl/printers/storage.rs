@@ -87,12 +87,8 @@ pub(crate) fn storage_class(object: &Value) -> String {
 /// `RWO,ROX,RWX,RWOP`, each at most once and in that order.
 pub(crate) fn access_modes(modes: &Value) -> String {
     let has = |mode: &str| modes.as_array().is_some_and(|modes| modes.iter().any(|one| one == mode));
-    let short = [
-        ("ReadWriteOnce", "RWO"),
-        ("ReadOnlyMany", "ROX"),
-        ("ReadWriteMany", "RWX"),
-        ("ReadWriteOncePod", "RWOP"),
-    ];
+    let short =
+        [("ReadWriteOnce", "RWO"), ("ReadOnlyMany", "ROX"), ("ReadWriteMany", "RWX"), ("ReadWriteOncePod", "RWOP")];
     short.iter().filter(|(mode, _)| has(mode)).map(|(_, short)| *short).collect::<Vec<_>>().join(",")
 }
 

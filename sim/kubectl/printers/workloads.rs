@@ -11,13 +11,11 @@ pub(super) const POD_TEMPLATE: Table = table(&["NAME", "CONTAINERS", "IMAGES", "
     vec![name(object), names, images, format_labels(object, "template.metadata.labels")]
 });
 
-pub(super) const REPLICATION_CONTROLLER: Table = table(REPLICAS, |object, scene| {
-    replicas(object, scene, format_labels(object, "spec.selector"))
-});
+pub(super) const REPLICATION_CONTROLLER: Table =
+    table(REPLICAS, |object, scene| replicas(object, scene, format_labels(object, "spec.selector")));
 
-pub(super) const REPLICA_SET: Table = table(REPLICAS, |object, scene| {
-    replicas(object, scene, format_selector(at(object, "spec.selector")))
-});
+pub(super) const REPLICA_SET: Table =
+    table(REPLICAS, |object, scene| replicas(object, scene, format_selector(at(object, "spec.selector"))));
 
 const REPLICAS: &[&str] = &["NAME", "DESIRED", "CURRENT", "READY", "AGE", "+CONTAINERS", "+IMAGES", "+SELECTOR"];
 
@@ -52,12 +50,11 @@ pub(super) const DEPLOYMENT: Table = table(
     },
 );
 
-pub(super) const STATEFUL_SET: Table =
-    table(&["NAME", "READY", "AGE", "+CONTAINERS", "+IMAGES"], |object, scene| {
-        let (names, images) = containers(at(object, "spec.template.spec"));
-        let ready = format!("{}/{}", int(object, "status.readyReplicas"), int(object, "spec.replicas"));
-        vec![name(object), ready, scene.age(object), names, images]
-    });
+pub(super) const STATEFUL_SET: Table = table(&["NAME", "READY", "AGE", "+CONTAINERS", "+IMAGES"], |object, scene| {
+    let (names, images) = containers(at(object, "spec.template.spec"));
+    let ready = format!("{}/{}", int(object, "status.readyReplicas"), int(object, "spec.replicas"));
+    vec![name(object), ready, scene.age(object), names, images]
+});
 
 pub(super) const DAEMON_SET: Table = table(
     &[

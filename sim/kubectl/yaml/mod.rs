@@ -164,7 +164,7 @@ metadata:
         let words = vec!["word"; 30].join(" ");
         let document = document(&json!({ "message": words }));
         let lines: Vec<&str> = document.lines().collect();
-        assert_eq!(lines[0].len(), 82);
+        assert_eq!(lines[0].len(), 83);
         assert!(lines[1].starts_with("  word"));
         assert_eq!(document.split_whitespace().skip(1).collect::<Vec<_>>().join(" "), words);
     }
@@ -173,5 +173,17 @@ metadata:
     fn keys_come_in_natural_order() {
         let document = document(&json!({"a10": 1, "a2": 2, "B": 3, "a/b": 4, "ab": 5}));
         assert_eq!(document, "B: 3\na/b: 4\na2: 2\na10: 1\nab: 5\n");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            texts in proptest::collection::vec("[a-z:# \\-'\"\\[\\]{}&*!|>%@`?,.0-9_+~\n\t\r\u{7f}\u{e9}\u{1F600}TZ]{0,90}", 1..4),
+            key in "[a-zA-Z0-9./:# -]{0,20}",
+        ) {
+            let value = json!({ key: texts.clone(), "list": [{ "x": texts[0] }] });
+            let read: serde_json::Value = serde_yaml::from_str(&document(&value)).unwrap();
+            proptest::prop_assert_eq!(read, value);
+        }
     }
 }

@@ -16,7 +16,13 @@ pub(super) fn natural(a: &str, b: &str) -> Ordering {
             (true, true) => l.cmp(&r),
             (false, false) => numbers(&left, &right, i),
             // After a digit a letter comes first, otherwise what is not a letter.
-            (l_is_letter, _) => if l_is_letter == in_digits { Ordering::Less } else { Ordering::Greater },
+            (l_is_letter, _) => {
+                if l_is_letter == in_digits {
+                    Ordering::Less
+                } else {
+                    Ordering::Greater
+                }
+            }
         };
     }
     left.len().cmp(&right.len())
@@ -30,8 +36,7 @@ fn numbers(left: &[char], right: &[char], i: usize) -> Ordering {
         start = i64::from(digits.into_iter().any(|&c| c != '0'));
     }
     let value = |chars: &[char]| {
-        let digits: Vec<i64> =
-            chars[i..].iter().map_while(|c| c.to_digit(10)).map(i64::from).collect();
+        let digits: Vec<i64> = chars[i..].iter().map_while(|c| c.to_digit(10)).map(i64::from).collect();
         let value = digits.iter().fold(start, |value, digit| value.wrapping_mul(10).wrapping_add(*digit));
         (value, digits.len())
     };

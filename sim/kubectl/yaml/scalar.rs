@@ -279,9 +279,7 @@ fn is_float(unsigned: &str) -> bool {
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let (whole, fraction) = mantissa.split_once('.').unwrap_or(("", mantissa));
     let is_mantissa = !fraction.is_empty() && digits(whole) && digits(fraction);
-    let is_exponent = |text: &str| {
-        text.strip_prefix(['+', '-']).is_some_and(|rest| !rest.is_empty() && digits(rest))
-    };
+    let is_exponent = |text: &str| text.strip_prefix(['+', '-']).is_some_and(|rest| !rest.is_empty() && digits(rest));
     is_mantissa && exponent.is_none_or(is_exponent)
 }
 
@@ -311,9 +309,8 @@ fn is_timestamp(text: &str) -> bool {
         return false;
     };
     let fields: Vec<&str> = date.split('-').collect();
-    let number = |text: &str, max: u32| {
-        (1..=2).contains(&text.len()) && text.parse::<u32>().is_ok_and(|number| number <= max)
-    };
+    let number =
+        |text: &str, max: u32| (1..=2).contains(&text.len()) && text.parse::<u32>().is_ok_and(|number| number <= max);
     let [year, month, day] = fields.as_slice() else { return false };
     let is_year = year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit());
     let is_date = is_year && number(month, 12) && *month != "0" && number(day, 31) && *day != "0";
