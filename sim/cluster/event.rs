@@ -62,7 +62,7 @@ pub enum KubeletEvent {
     Node {
         /// The node.
         node: NodeId,
-        /// Rises when the node's pending loops must be dropped.
+        /// The number of a step that comes in several.
         epoch: u16,
         /// Which loop.
         step: NodeStep,
@@ -113,8 +113,8 @@ pub enum NodeStep {
     ReportImages,
     /// Node-pressure eviction takes its measures.
     PressureCheck,
-    /// A resource pressure ends after its transition period.
-    PressureEnd,
+    /// The next group of pods is stopped because the machine is being shut down; the epoch says which.
+    Shutdown,
 }
 
 /// Something in the network.

@@ -48,6 +48,7 @@ pub use meta::{Deletion, Meta, NAME_ALPHABET, Owner, name_suffix, uid_text};
 pub use node::{KubeletHealth, LEASE_RENEW_INTERVAL, Node, NodeImage, NodeTaint};
 pub use observer::Observer;
 pub use pod::{ContainerState, ContainerStatus, Pod, PodPhase, Terminated};
+pub use pod_resources::quantity_text;
 pub use pod_spec::{PodSpec, RestartPolicy, Template};
 pub use recorder::{EVENT_TTL, EventMessage, EventRecord, EventRecorder, EventType};
 pub use store::Cluster;

@@ -52,6 +52,11 @@ pub enum KubeletHealth {
         /// Since when.
         since: Time,
     },
+    /// The machine is being shut down in order: the kubelet stops its pods and then falls silent.
+    ShuttingDown {
+        /// Since when.
+        since: Time,
+    },
     /// Kubelet and containers run, but nothing gets through between them and the control plane.
     Partitioned {
         /// Since when.
@@ -63,7 +68,7 @@ impl KubeletHealth {
     /// Since when the control plane has not heard of it; `None` while it runs.
     pub fn silent_since(self) -> Option<Time> {
         match self {
-            KubeletHealth::Running => None,
+            KubeletHealth::Running | KubeletHealth::ShuttingDown { .. } => None,
             KubeletHealth::Down { since } | KubeletHealth::Partitioned { since } => Some(since),
         }
     }

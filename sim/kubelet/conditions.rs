@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::shape::{ContainerKind, PodShape};
-use crate::cluster::{Conditions, ConditionStatus, ContainerState, ContainerStatus, Interner, PodPhase, Sym, Words};
+use crate::cluster::{ConditionStatus, Conditions, ContainerState, ContainerStatus, Interner, PodPhase, Sym, Words};
 
 /// A condition without its times: type, status, reason, message.
 pub type Computed = (Sym, ConditionStatus, Sym, Sym);
@@ -44,9 +44,7 @@ fn containers_ready(input: ConditionInput<'_>, words: &Words, interner: &mut Int
     let counts = |idx: &usize| input.shape.containers[*idx].kind != ContainerKind::Init;
     let (unknown, unready) = sort_out(input, counts, |_, status| status.ready);
     match input.phase {
-        PodPhase::Succeeded if unknown.is_empty() => {
-            (kind, ConditionStatus::False, words.pod_completed, Sym::EMPTY)
-        }
+        PodPhase::Succeeded if unknown.is_empty() => (kind, ConditionStatus::False, words.pod_completed, Sym::EMPTY),
         PodPhase::Failed => (kind, ConditionStatus::False, words.pod_failed, Sym::EMPTY),
         _ => match message(&unknown, &unready, "unready", input.shape, interner) {
             None => (kind, ConditionStatus::True, Sym::EMPTY, Sym::EMPTY),
@@ -121,13 +119,7 @@ fn sort_out(
 
 /// `containers with unknown status: [a], containers with unready status: [b c]`; `None` if both lists are empty. Sidecars
 /// come first, as init containers do in the kubelet's loops.
-fn message(
-    unknown: &[usize],
-    failing: &[usize],
-    word: &str,
-    shape: &PodShape,
-    interner: &mut Interner,
-) -> Option<Sym> {
+fn message(unknown: &[usize], failing: &[usize], word: &str, shape: &PodShape, interner: &mut Interner) -> Option<Sym> {
     if unknown.is_empty() && failing.is_empty() {
         return None;
     }

@@ -12,9 +12,7 @@ use super::start::{draw, draw_turn, natural_exit, startup};
 use super::stop::settle;
 use super::termination::EXIT_SIGTERM;
 use super::worker::{End, Exit, Stage, Worker};
-use crate::cluster::{
-    ContainerState, ContainerStatus, EventType, PodPhase, PodStep, RestartPolicy, Sym, Terminated,
-};
+use crate::cluster::{ContainerState, ContainerStatus, EventType, PodPhase, PodStep, RestartPolicy, Sym, Terminated};
 use crate::engine::{Purpose, Span};
 
 /// From the binding to running, where no annotation says otherwise.

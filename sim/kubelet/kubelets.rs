@@ -8,8 +8,8 @@ use super::model::{AnnotationWarning, Models};
 use super::options::{KubeletKind, KubeletOptions};
 use super::worker::{Busy, Stage, Worker};
 use crate::cluster::{
-    Agenda, Change, Cluster, Component, Event, KubeletEvent, KubeletHealth, NodeId, NodeStep, ObjectRef, PodId, PodStep,
-    What,
+    Agenda, Change, Cluster, Component, Event, KubeletEvent, KubeletHealth, NodeId, NodeStep, ObjectRef, PodId,
+    PodStep, What,
 };
 use crate::engine::{Id, Span, Time};
 
@@ -33,6 +33,14 @@ pub(super) struct NodeState {
     pub images: NodeImages,
     /// Whether images have come or gone since the last report.
     pub images_changed: bool,
+    /// Whether a look at its memory is scheduled.
+    pub pressure_check_pending: bool,
+    /// When it was last seen to be short of memory.
+    pub pressure_observed: Option<Time>,
+    /// The pod being evicted for it.
+    pub evicting: Option<PodId>,
+    /// The group of pods being stopped while it shuts down.
+    pub shutdown_group: u16,
     /// The pods that have a worker.
     pub pods: BTreeSet<PodId>,
     /// What happened while nothing could be done about it, in order.
@@ -58,7 +66,12 @@ impl Cx<'_> {
 
     /// Schedules a step of a node's kubelet.
     pub(super) fn node_step(&mut self, at: Time, node: NodeId, step: NodeStep) {
-        self.agenda.at(at, Event::Kubelet(KubeletEvent::Node { node, epoch: 0, step }));
+        self.node_step_of(at, node, step, 0);
+    }
+
+    /// Schedules a numbered step of a node's kubelet.
+    pub(super) fn node_step_of(&mut self, at: Time, node: NodeId, step: NodeStep, number: u16) {
+        self.agenda.at(at, Event::Kubelet(KubeletEvent::Node { node, epoch: number, step }));
     }
 }
 
@@ -129,7 +142,12 @@ impl Kubelets {
             KubeletKind::Real => self.worker_step(&mut worker, step, usize::from(container), turn, cx),
             KubeletKind::Fake => self.fake_step(&mut worker, step, turn, cx),
         }
+        let (node, ended) = (worker.node, worker.stage == Stage::Ended);
         self.put_worker(worker);
+        if ended {
+            self.evicted(node, pod, cx);
+            self.pod_shut_down(node, cx);
+        }
     }
 
     fn worker_step(&mut self, w: &mut Worker, step: PodStep, idx: usize, turn: u16, cx: &mut Cx<'_>) {
@@ -137,10 +155,8 @@ impl Kubelets {
             step,
             PodStep::SandboxReady | PodStep::ImageReady | PodStep::ContainerStarted | PodStep::ContainerStopped
         );
-        let of_container = matches!(
-            step,
-            PodStep::Started | PodStep::Readiness | PodStep::Liveness | PodStep::ContainerExits
-        );
+        let of_container =
+            matches!(step, PodStep::Started | PodStep::Readiness | PodStep::Liveness | PodStep::ContainerExits);
         if operation && turn != w.turn || of_container && w.rows.get(idx).is_none_or(|row| row.turn != turn) {
             return;
         }
@@ -164,12 +180,13 @@ impl Kubelets {
         }
     }
 
-    fn handle_node(&mut self, node: NodeId, step: NodeStep, cx: &mut Cx<'_>) {
+    fn handle_node(&mut self, node: NodeId, step: NodeStep, number: u16, cx: &mut Cx<'_>) {
         match step {
             NodeStep::Register => self.node_changed(node, cx),
             NodeStep::NextPull => self.next_pull(node, cx),
             NodeStep::ReportImages => self.report_images(node, cx),
-            NodeStep::PressureCheck | NodeStep::PressureEnd => {}
+            NodeStep::PressureCheck => self.pressure_check(node, cx),
+            NodeStep::Shutdown => self.shutdown_group_due(node, number, cx),
         }
     }
 
@@ -180,7 +197,7 @@ impl Kubelets {
         let node = cluster.pod(pod).node?;
         let comes_from_outside = matches!(step, PodStep::Observed | PodStep::DeletionObserved | PodStep::Resync);
         let waits = match cluster.node(node).kubelet {
-            KubeletHealth::Running => false,
+            KubeletHealth::Running | KubeletHealth::ShuttingDown { .. } => false,
             KubeletHealth::Down { .. } => true,
             KubeletHealth::Partitioned { .. } => comes_from_outside || step == PodStep::Terminated,
         };
@@ -238,7 +255,7 @@ impl Component for Kubelets {
         let mut cx = Cx { cluster, agenda };
         match event {
             KubeletEvent::Pod { pod, epoch, step, container } => self.handle_pod(pod, step, container, epoch, &mut cx),
-            KubeletEvent::Node { node, step, .. } => self.handle_node(node, step, &mut cx),
+            KubeletEvent::Node { node, epoch, step } => self.handle_node(node, step, epoch, &mut cx),
         }
     }
 }

@@ -7,8 +7,10 @@
 
 mod admission;
 pub mod backoff;
+pub mod cases;
 mod catalog;
 pub mod conditions;
+pub mod eviction;
 mod fake;
 pub mod images;
 mod kubelets;
@@ -18,12 +20,14 @@ mod node;
 mod notes;
 pub mod options;
 pub mod phase;
+mod pressure;
 pub mod probe;
 mod pull;
 mod report;
 pub mod restart;
 mod run;
 pub mod shape;
+pub mod shutdown;
 mod start;
 mod stop;
 mod sync;

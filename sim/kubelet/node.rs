@@ -9,7 +9,13 @@ use crate::engine::Time;
 
 /// Conditions of a healthy node: type, status, reason, message, and the event of its first report.
 const HEALTHY: [(&str, bool, &str, &str, &str); 4] = [
-    ("MemoryPressure", false, "KubeletHasSufficientMemory", "kubelet has sufficient memory available", "NodeHasSufficientMemory"),
+    (
+        "MemoryPressure",
+        false,
+        "KubeletHasSufficientMemory",
+        "kubelet has sufficient memory available",
+        "NodeHasSufficientMemory",
+    ),
     ("DiskPressure", false, "KubeletHasNoDiskPressure", "kubelet has no disk pressure", "NodeHasNoDiskPressure"),
     ("PIDPressure", false, "KubeletHasSufficientPID", "kubelet has sufficient PID available", "NodeHasSufficientPID"),
     ("Ready", true, "KubeletReady", "kubelet is posting ready status", "NodeReady"),
@@ -51,8 +57,11 @@ impl Kubelets {
         }
         let health = cx.cluster.node(node).kubelet;
         let before = std::mem::replace(&mut self.node(node).health, health);
-        if health == KubeletHealth::Running && before != health {
-            self.come_back(node, before, cx);
+        match health {
+            _ if before == health => {}
+            KubeletHealth::Running => self.come_back(node, before, cx),
+            KubeletHealth::ShuttingDown { .. } => self.begin_shutdown(node, cx),
+            KubeletHealth::Down { .. } | KubeletHealth::Partitioned { .. } => {}
         }
     }
 

@@ -8,7 +8,15 @@ use crate::engine::Span;
 
 impl Kubelets {
     /// Records an event about a container, if events are recorded.
-    pub(super) fn note(&self, w: &Worker, idx: usize, event_type: EventType, reason: &str, text: &str, cx: &mut Cx<'_>) {
+    pub(super) fn note(
+        &self,
+        w: &Worker,
+        idx: usize,
+        event_type: EventType,
+        reason: &str,
+        text: &str,
+        cx: &mut Cx<'_>,
+    ) {
         if self.options.events {
             let container = w.container(idx).name;
             cx.cluster.record_container_event(w.pod, container, event_type, reason, text);

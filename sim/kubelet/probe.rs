@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn ticks_are_anchored_and_the_initial_delay_only_gates() {
-        let probe = ProbeShape { initial_delay: Span::from_secs(12), period: Span::from_secs(5), ..ProbeShape::DEFAULT };
+        let probe =
+            ProbeShape { initial_delay: Span::from_secs(12), period: Span::from_secs(5), ..ProbeShape::DEFAULT };
         assert_eq!(first_tick(&probe, S(0), S(0), S(0)), S(15));
         let probe = ProbeShape { initial_delay: Span::from_secs(5), ..probe };
         assert_eq!(first_tick(&probe, S(0), Time::from_micros(2_400_000), S(0)), S(10));

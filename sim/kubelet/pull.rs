@@ -220,9 +220,7 @@ impl Kubelets {
         }
         let at = match self.options.timing {
             KubeletTiming::Ideal => cx.now(),
-            KubeletTiming::Realistic => {
-                cx.now().next_tick(cx.cluster.node(node).heartbeat, NODE_STATUS_PERIOD)
-            }
+            KubeletTiming::Realistic => cx.now().next_tick(cx.cluster.node(node).heartbeat, NODE_STATUS_PERIOD),
         };
         cx.node_step(at, node, NodeStep::ReportImages);
     }

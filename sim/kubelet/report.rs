@@ -4,23 +4,19 @@ use super::conditions::{ConditionInput, conditions};
 use super::kubelets::{Cx, Kubelets};
 use super::phase::{PhaseFlags, phase};
 use super::worker::{Stage, Worker};
-use crate::cluster::{ConditionStatus, KubeletHealth, PodPhase, PodReport, Sym};
+use crate::cluster::{ConditionStatus, PodPhase, PodReport, Sym};
 use crate::engine::Time;
 
 impl Kubelets {
     /// Writes the pod's status, or remembers to do so when the node can be heard again.
     pub(super) fn report(&mut self, w: &mut Worker, cx: &mut Cx<'_>) {
-        if cx.cluster.node(w.node).kubelet != KubeletHealth::Running {
+        if cx.cluster.node(w.node).kubelet.silent_since().is_some() {
             w.unreported = true;
             return;
         }
         w.unreported = false;
         let statuses = w.statuses();
-        let flags = PhaseFlags {
-            terminal: w.stage == Stage::Ended,
-            initialized: w.initialized,
-            is_static: false,
-        };
+        let flags = PhaseFlags { terminal: w.stage == Stage::Ended, initialized: w.initialized, is_static: false };
         let computed = phase(&w.shape, &statuses, flags);
         let end = w.end.filter(|_| w.stage == Stage::Ended).unwrap_or_default();
         // A terminal phase is not told while something may still run.
@@ -59,8 +55,7 @@ impl Kubelets {
         let interner = &mut cx.cluster.interner;
         let (reason, message) = (interner.sym(reason), interner.sym(message));
         let start_time: Option<Time> = Some(cx.now());
-        let report =
-            PodReport { phase: PodPhase::Failed, reason, message, start_time, ip: 0, ..PodReport::default() };
+        let report = PodReport { phase: PodPhase::Failed, reason, message, start_time, ip: 0, ..PodReport::default() };
         cx.cluster.report_pod_status(pod, report);
     }
 

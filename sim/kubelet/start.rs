@@ -80,6 +80,7 @@ impl Kubelets {
         self.note(w, idx, EventType::Normal, "Created", "Container created", cx);
         self.note(w, idx, EventType::Normal, "Started", "Container started", cx);
         self.plan_exit(w, idx, cx);
+        self.watch_pressure(w, idx, cx);
         if let Some(hook) = w.container(idx).post_start {
             return self.run_post_start(w, idx, hook, cx);
         }
@@ -96,8 +97,7 @@ impl Kubelets {
         row.new_turn();
         if w.shape.containers[idx].kind == ContainerKind::Init {
             let (started, finished) = (w.since, w.since);
-            let ended =
-                Terminated { exit_code: 0, reason: words.completed, message: Sym::EMPTY, started, finished };
+            let ended = Terminated { exit_code: 0, reason: words.completed, message: Sym::EMPTY, started, finished };
             row.status = ContainerStatus { state: ContainerState::Terminated(ended), ready: true, ..row.status };
             return;
         }

@@ -188,8 +188,7 @@ impl Kubelets {
         self.note_pod(w.pod, EventType::Normal, "DeadlineExceeded", text, cx);
         let words = cx.cluster.words;
         let message = cx.cluster.interner.sym(text);
-        let end =
-            End { phase: Some(PodPhase::Failed), reason: words.deadline_exceeded, message, ..End::default() };
+        let end = End { phase: Some(PodPhase::Failed), reason: words.deadline_exceeded, message, ..End::default() };
         let grace = Span::from_secs(u64::from(w.shape.grace_seconds));
         self.terminate(w, end, grace, cx);
     }

@@ -34,10 +34,6 @@ pub(super) struct Wake {
 impl Wake {
     pub(super) const NEVER: Wake = Wake { back_off: Time::NEVER, exact: Time::NEVER };
 
-    pub(super) fn exactly(exact: Time) -> Wake {
-        Wake { exact, ..Wake::NEVER }
-    }
-
     /// Takes what a container waits for into account. Returns whether it waits.
     fn note(&mut self, need: Need) -> bool {
         match need {
@@ -243,7 +239,9 @@ impl Kubelets {
     /// The delay shown in the message of a container in back-off.
     pub(super) fn shown_delay(&self, row: &Row, finished: Time) -> Span {
         let expired = |last: Time| finished.since(last) > BACKOFF_RESET;
-        row.crash.filter(|entry| !expired(entry.last_update)).map_or(self.options.crash_loop.initial, |entry| entry.delay)
+        row.crash
+            .filter(|entry| !expired(entry.last_update))
+            .map_or(self.options.crash_loop.initial, |entry| entry.delay)
     }
 }
 

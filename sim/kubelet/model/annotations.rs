@@ -37,7 +37,15 @@ pub(super) struct Annotated {
 
 /// The keys that mean something, without the prefix.
 const KEYS: [&str; 10] = [
-    "startup", "ready-after", "run", "exit-code", "stop", "stop-exit-code", "image-error", "image-size", "usage-cpu",
+    "startup",
+    "ready-after",
+    "run",
+    "exit-code",
+    "stop",
+    "stop-exit-code",
+    "image-error",
+    "image-size",
+    "usage-cpu",
     "usage-memory",
 ];
 

@@ -1,6 +1,6 @@
 //! How the containers of one pod behave: rules and annotations resolved, shared by all pods alike.
 
-use super::annotations::{AnnotationWarning, Annotated};
+use super::annotations::{Annotated, AnnotationWarning};
 use super::{ExitModel, HookModel, Match, ModelRule, Models, ProbeModel, StopModel, UsageModel};
 use crate::cluster::{Cluster, ObjectRef, PodId};
 use crate::engine::{Distribution, Span};

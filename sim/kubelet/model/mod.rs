@@ -8,7 +8,7 @@ mod behaviour;
 mod read;
 mod usage;
 
-pub use annotations::{AnnotationWarning, ANNOTATION_PREFIX};
+pub use annotations::{ANNOTATION_PREFIX, AnnotationWarning};
 pub use behaviour::{Behaviour, ContainerModel, Exits, Subject};
 pub use usage::Usage;
 

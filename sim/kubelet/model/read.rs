@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::{
-    ExitModel, FailWindow, HookModel, Match, ModelError, ModelRule, Models, PassAfter, ProbeModel, ProbeModels, StopAfter,
-    StopModel, Usage, UsageModel, WindowBegin,
+    ExitModel, FailWindow, HookModel, Match, ModelError, ModelRule, Models, PassAfter, ProbeModel, ProbeModels,
+    StopAfter, StopModel, Usage, UsageModel, WindowBegin,
 };
 use crate::engine::{Distribution, Span, Time, Unit};
 
@@ -128,7 +128,11 @@ fn read_window(value: &Value, path: &str) -> Result<FailWindow> {
         (Some(at), None) => WindowBegin::At(Time::ZERO + at),
         (None, Some(after)) => WindowBegin::After(after),
         _ => {
-            return error(path, "needs either `at` or `after`", Some("`at: 7m` of the run, or `after: 7m` of every start"));
+            return error(
+                path,
+                "needs either `at` or `after`",
+                Some("`at: 7m` of the run, or `after: 7m` of every start"),
+            );
         }
     };
     Ok(FailWindow { begin, length: optional(fields, "for", path, constant_span)? })
@@ -193,13 +197,15 @@ pub(super) fn read_usage(value: &Value, unit: Unit, path: &str) -> Result<Usage>
 }
 
 fn table<'a>(value: &'a Value, path: &str, known: &[&str]) -> Result<&'a Map<String, Value>> {
-    let fields = value.as_object().ok_or_else(|| wrong(path, "is a table", Some(&format!("fields: {}", known.join(", ")))))?;
+    let fields =
+        value.as_object().ok_or_else(|| wrong(path, "is a table", Some(&format!("fields: {}", known.join(", ")))))?;
     match fields.keys().find(|key| !known.contains(&key.as_str())) {
         None => Ok(fields),
         Some(key) => {
             let distance = |candidate: &&&str| strsim::damerau_levenshtein(key, candidate);
             let near = known.iter().min_by_key(distance).filter(|near| distance(near) <= 2);
-            let help = near.map_or_else(|| format!("fields: {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+            let help =
+                near.map_or_else(|| format!("fields: {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
             error(&join(path, key), &format!("unknown field `{key}`"), Some(&help))
         }
     }

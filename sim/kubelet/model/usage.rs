@@ -58,6 +58,15 @@ impl Usage {
         }
     }
 
+    /// The most that is ever used.
+    pub fn most(&self) -> f64 {
+        match self {
+            Usage::Constant(value) => *value,
+            Usage::Sine { high, .. } => *high,
+            Usage::Steps(steps) => steps.iter().fold(0.0, |most, &(_, value)| most.max(value)),
+        }
+    }
+
     /// The value if it never changes.
     pub fn constant(&self) -> Option<f64> {
         match self {

@@ -41,7 +41,8 @@ impl Bench {
 
     pub(super) fn node(&mut self, name: &str, cpu: &str, memory: &str) -> NodeId {
         let capacity = json!({"cpu": cpu, "memory": memory, "pods": "110"});
-        let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "status": {"capacity": capacity}});
+        let node =
+            json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "status": {"capacity": capacity}});
         let created = self.cluster.create_from(&node).expect("the node is new");
         self.settle();
         let ObjectRef::Node(id) = created else { panic!("a node") };

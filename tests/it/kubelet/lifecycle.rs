@@ -33,8 +33,16 @@ fn a_deleted_pod_gets_its_grace_and_goes() {
     bench.cluster.delete_pod(pod, None);
     bench.cluster.delete_pod(stubborn, Some(10));
     bench.run_to(60.0);
-    assert!(bench.timeline("p").ends_with("8 Failed - Error(143)\n8 Failed - Error(143) gone\n"), "{}", bench.timeline("p"));
-    assert!(bench.timeline("q").ends_with("15 Failed - Error(137)\n15 Failed - Error(137) gone\n"), "{}", bench.timeline("q"));
+    assert!(
+        bench.timeline("p").ends_with("8 Failed - Error(143)\n8 Failed - Error(143) gone\n"),
+        "{}",
+        bench.timeline("p")
+    );
+    assert!(
+        bench.timeline("q").ends_with("15 Failed - Error(137)\n15 Failed - Error(137) gone\n"),
+        "{}",
+        bench.timeline("q")
+    );
     assert_eq!(bench.kubelets.n_workers(), 0);
 }
 
@@ -96,7 +104,8 @@ fn a_serial_puller_pulls_one_image_after_the_other() {
 #[test]
 fn pods_that_do_not_fit_are_refused() {
     let mut bench = Bench::ideal(json!([]));
-    let want = |cpu: &str| spec(json!({"containers": [{"name": "c", "image": "a", "resources": {"requests": {"cpu": cpu}}}]}));
+    let want =
+        |cpu: &str| spec(json!({"containers": [{"name": "c", "image": "a", "resources": {"requests": {"cpu": cpu}}}]}));
     bench.pod("first", want("6"));
     bench.run_to(1.0);
     let second = bench.pod("second", want("6"));
@@ -106,7 +115,11 @@ fn pods_that_do_not_fit_are_refused() {
     let text = |sym| bench.cluster.interner.text(sym).to_owned();
     if row.reason != wavetank::cluster::Sym::EMPTY {
         assert_eq!(text(row.reason), "OutOfcpu");
-        assert!(text(row.message).ends_with("cpu, requested: 6000, used: 6000, capacity: 8000"), "{}", text(row.message));
+        assert!(
+            text(row.message).ends_with("cpu, requested: 6000, used: 6000, capacity: 8000"),
+            "{}",
+            text(row.message)
+        );
     }
 }
 

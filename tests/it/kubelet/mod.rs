@@ -3,5 +3,6 @@
 mod bench;
 mod failures;
 mod lifecycle;
+mod pressure;
 mod restarts;
 mod scale;

@@ -68,7 +68,8 @@ fn a_dead_container_is_killed_and_started_again_against_the_instance_before() {
 
 #[test]
 fn a_liveness_deadlock_ends_with_the_grace() {
-    let models = json!([{"probes": {"liveness": {"failAt": [{"at": "65s", "for": "1m"}]}}, "stop": {"after": "never"}}]);
+    let models =
+        json!([{"probes": {"liveness": {"failAt": [{"at": "65s", "for": "1m"}]}}, "stop": {"after": "never"}}]);
     let probe = json!({"exec": {"command": ["x"]}});
     let pod = spec(json!({"containers": [{"name": "c", "image": "a", "livenessProbe": probe}]}));
     // Failures at 70, 80, 90; kill at 120, restart at once.
