@@ -9,6 +9,7 @@ mod owned_pods;
 pub mod disruption;
 pub mod endpoint_slice;
 pub mod garbage_collector;
+pub mod horizontal_pod_autoscaler;
 pub mod namespace;
 pub mod node_lifecycle;
 pub mod pod_control;
@@ -70,6 +71,7 @@ fn all() -> Vec<Box<dyn Controller>> {
         Box::new(pod_gc::PodGcController::default()),
         Box::new(endpoint_slice::EndpointSliceController::default()),
         Box::new(resource_quota::ResourceQuotaController),
+        Box::new(horizontal_pod_autoscaler::HorizontalPodAutoscalerController::default()),
     ]
 }
 

@@ -6,6 +6,7 @@
 mod deployment;
 mod endpoint_slice;
 mod fields;
+mod horizontal_pod_autoscaler;
 mod kept;
 mod namespace;
 mod pod_disruption_budget;
@@ -19,6 +20,7 @@ use serde_json::{Map, Value};
 
 pub use deployment::{Deployment, DeploymentStatus, DeploymentStrategy};
 pub use endpoint_slice::{Endpoint, EndpointPort, EndpointSlice};
+pub use horizontal_pod_autoscaler::{HorizontalPodAutoscaler, ScalingPolicy, ScalingRules, SelectPolicy};
 pub use kept::Kept;
 pub use namespace::{Namespace, NamespacePhase};
 pub use pod_disruption_budget::{DisruptionBound, PodDisruptionBudget};
@@ -60,6 +62,8 @@ pub enum Body {
     EndpointSlice(Box<EndpointSlice>),
     /// A ResourceQuota.
     ResourceQuota(Box<ResourceQuota>),
+    /// A HorizontalPodAutoscaler.
+    HorizontalPodAutoscaler(Box<HorizontalPodAutoscaler>),
     /// A PodDisruptionBudget.
     PodDisruptionBudget(Box<PodDisruptionBudget>),
     /// A Deployment.
@@ -155,6 +159,7 @@ pub fn lower(info: &KindInfo, object: &Value, cx: &mut Lowering<'_>) -> Result<B
         Service::KIND => Service::lower(object, cx)?.into_body(),
         EndpointSlice::KIND => EndpointSlice::lower(object, cx)?.into_body(),
         ResourceQuota::KIND => ResourceQuota::lower(object, cx)?.into_body(),
+        HorizontalPodAutoscaler::KIND => HorizontalPodAutoscaler::lower(object, cx)?.into_body(),
         PodDisruptionBudget::KIND => PodDisruptionBudget::lower(object, cx)?.into_body(),
         Deployment::KIND => Deployment::lower(object, cx)?.into_body(),
         ReplicaSet::KIND | "ReplicationController" => ReplicaSet::lower(object, cx)?.into_body(),
@@ -171,6 +176,7 @@ pub fn keep_status(body: &mut Body, old: &Body) {
         (Body::Deployment(new), Body::Deployment(old)) => new.keep_status(old),
         (Body::ReplicaSet(new), Body::ReplicaSet(old)) => new.keep_status(old),
         (Body::ResourceQuota(new), Body::ResourceQuota(old)) => new.keep_status(old),
+        (Body::HorizontalPodAutoscaler(new), Body::HorizontalPodAutoscaler(old)) => new.keep_status(old),
         (Body::PodDisruptionBudget(new), Body::PodDisruptionBudget(old)) => new.keep_status(old),
         _ => {}
     }
@@ -184,6 +190,7 @@ pub fn export(body: &Body, cx: Exporting<'_>, object: &mut Map<String, Value>) {
         Body::Service(service) => service.export(cx, object),
         Body::EndpointSlice(slice) => slice.export(cx, object),
         Body::ResourceQuota(quota) => quota.export(cx, object),
+        Body::HorizontalPodAutoscaler(hpa) => hpa.export(cx, object),
         Body::PodDisruptionBudget(budget) => budget.export(cx, object),
         Body::Deployment(deployment) => deployment.export(cx, object),
         Body::ReplicaSet(replica_set) => replica_set.export(cx, object),
