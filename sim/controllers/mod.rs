@@ -1,6 +1,7 @@
 //! The controllers of kube-controller-manager, one file each, and the component that hosts them.
 
 mod anchored_tick;
+pub mod cases_nodes;
 mod controller;
 pub mod daemon_placement;
 pub mod deletion_rank;
