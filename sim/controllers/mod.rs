@@ -4,14 +4,17 @@ mod controller;
 pub mod daemon_placement;
 pub mod deletion_rank;
 pub mod deployment;
+pub mod history;
 pub mod job;
 mod owned_pods;
 pub mod pod_control;
 pub mod replica_set;
 pub mod rollout_math;
+pub mod stateful_set;
 #[cfg(test)]
 mod testing;
 mod token_bucket;
+pub mod ttl_after_finished;
 mod work_queue;
 
 pub use controller::{Action, Context, Controller, Keys};
@@ -22,6 +25,8 @@ use deployment::DeploymentController;
 use job::JobController;
 use pod_control::PodControl;
 use replica_set::ReplicaSetController;
+use stateful_set::StatefulSetController;
+use ttl_after_finished::TtlAfterFinishedController;
 
 use crate::cluster::{
     Agenda, Change, Cluster, Component, ControlPlane, ControllerEvent, ControllerKind, Event, NodeId, ObjectRef,
@@ -53,7 +58,9 @@ fn all() -> Vec<Box<dyn Controller>> {
         Box::new(DeploymentController::default()),
         Box::new(ReplicaSetController::replica_sets()),
         Box::new(ReplicaSetController::replication_controllers()),
+        Box::new(StatefulSetController),
         Box::new(JobController::default()),
+        Box::new(TtlAfterFinishedController),
     ]
 }
 
