@@ -2,6 +2,7 @@
 
 mod controller;
 pub mod daemon_placement;
+pub mod daemon_set;
 pub mod deletion_rank;
 pub mod deployment;
 pub mod history;
@@ -21,6 +22,7 @@ pub use controller::{Action, Context, Controller, Keys};
 pub use token_bucket::TokenBucket;
 pub use work_queue::{WorkQueue, backoff};
 
+use daemon_set::DaemonSetController;
 use deployment::DeploymentController;
 use job::JobController;
 use pod_control::PodControl;
@@ -59,6 +61,7 @@ fn all() -> Vec<Box<dyn Controller>> {
         Box::new(ReplicaSetController::replica_sets()),
         Box::new(ReplicaSetController::replication_controllers()),
         Box::new(StatefulSetController),
+        Box::new(DaemonSetController::default()),
         Box::new(JobController::default()),
         Box::new(TtlAfterFinishedController),
     ]
