@@ -43,6 +43,8 @@ pub trait Controller {
 pub enum Action {
     /// Nothing to do until something changes.
     Done,
+    /// The same work goes on with its next write, once the writes made so far have been answered.
+    Continue,
     /// Look again after this time (`AddAfter`).
     RequeueAfter(Span),
     /// Try again with the queue's back-off; the text says what failed.
@@ -128,6 +130,11 @@ impl Context<'_> {
     /// Whether a write was refused in this reconcile.
     pub fn is_throttled(&self) -> bool {
         self.throttled
+    }
+
+    /// Number of writes made in this reconcile.
+    pub fn n_writes(&self) -> u64 {
+        self.n_writes
     }
 
     /// Adds another key of this controller, to be worked on now.

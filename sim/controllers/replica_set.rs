@@ -1,6 +1,6 @@
 //! The ReplicaSet controller, which is also the ReplicationController's (kube-controller-manager v1.36, `replicaset`).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rustc_hash::FxBuildHasher;
 
@@ -8,7 +8,7 @@ use super::deletion_rank::{
     DeletionFacts, DeletionPhase, POD_DELETION_COST, deletion_cost, replica_set_deletion_order,
 };
 use super::owned_pods::{Tally, matters, ready_since};
-use super::pod_control::{PodRequest, slow_start};
+use super::pod_control::PodRequest;
 use super::{Action, Context, Controller, Keys};
 use crate::cluster::objects::{ReplicaSet, ReplicaSetStatus};
 use crate::cluster::{
@@ -25,17 +25,40 @@ pub struct ReplicaSetController {
     kind: ControllerKind,
     /// Those whose pods may have to be adopted or released: nothing else makes a sync look at pods it does not own.
     claims: BTreeSet<ObjId>,
+    /// Syncs in the middle of a slow start.
+    starting: BTreeMap<ObjId, SlowStart>,
+}
+
+/// A sync that creates pods batch by batch, each when the one before has been answered.
+#[derive(Clone, Debug)]
+struct SlowStart {
+    /// The pods as the sync found them.
+    tally: Tally,
+    n_left: usize,
+    next_batch: usize,
+}
+
+/// What managing the pods came to.
+enum Managed {
+    /// Another batch is to be created.
+    Continue(SlowStart),
+    /// Done, or failed with an error of the API server.
+    Ended(Result<(), String>),
 }
 
 impl ReplicaSetController {
     /// The controller of ReplicaSets.
     pub fn replica_sets() -> ReplicaSetController {
-        ReplicaSetController { kind: ControllerKind::ReplicaSet, claims: BTreeSet::new() }
+        ReplicaSetController::of(ControllerKind::ReplicaSet)
     }
 
     /// The controller of ReplicationControllers.
     pub fn replication_controllers() -> ReplicaSetController {
-        ReplicaSetController { kind: ControllerKind::ReplicationController, claims: BTreeSet::new() }
+        ReplicaSetController::of(ControllerKind::ReplicationController)
+    }
+
+    fn of(kind: ControllerKind) -> ReplicaSetController {
+        ReplicaSetController { kind, claims: BTreeSet::new(), starting: BTreeMap::new() }
     }
 
     fn api_kind(&self) -> &'static str {
@@ -109,39 +132,46 @@ impl ReplicaSetController {
         true
     }
 
-    /// Creates or deletes what is missing or too much. The error is the API server's.
-    fn manage(&self, id: ObjId, tally: &Tally, cluster: &mut Cluster, cx: &mut Context<'_>) -> Result<(), String> {
-        let (wanted, template) = {
-            let this: &ReplicaSet = cluster.get(id);
-            (this.replicas.max(0), this.template)
-        };
-        let source = self.source(cluster);
+    /// Begins to create or delete what is missing or too much.
+    fn manage(&self, id: ObjId, tally: &Tally, cluster: &mut Cluster, cx: &mut Context<'_>) -> Managed {
+        let wanted = cluster.get::<ReplicaSet>(id).replicas.max(0);
         let missing = usize::try_from(wanted - tally.active).unwrap_or(0).min(BURST_REPLICAS);
         let excess = usize::try_from(tally.active - wanted).unwrap_or(0).min(BURST_REPLICAS);
-        let mut failure = None;
-        slow_start(missing, 1, |_| {
-            if !cx.may_write() {
-                return false;
-            }
-            match cx.pods.create_with_event(cluster, id, PodRequest::of_template(template), source) {
-                Ok(_) => true,
-                Err(error) => {
-                    let silent = error.terminating;
-                    failure.get_or_insert((error.text, silent));
-                    silent
-                }
-            }
-        });
+        if missing > 0 {
+            let start = SlowStart { tally: tally.clone(), n_left: missing, next_batch: 1 };
+            return self.create_batch(id, start, cluster, cx);
+        }
         if excess > 0 {
+            let source = self.source(cluster);
             for pod in pods_to_delete(cluster, id, excess, cx.now()) {
                 if cx.may_write() {
                     cx.pods.delete_with_event(cluster, id, pod, source);
                 }
             }
         }
+        Managed::Ended(Ok(()))
+    }
+
+    fn create_batch(&self, id: ObjId, start: SlowStart, cluster: &mut Cluster, cx: &mut Context<'_>) -> Managed {
+        let template = cluster.get::<ReplicaSet>(id).template;
+        let source = self.source(cluster);
+        let mut failure = None;
+        let batch = start.next_batch.min(start.n_left);
+        for _ in 0..batch {
+            if !cx.may_write() {
+                return Managed::Ended(Ok(()));
+            }
+            match cx.pods.create_with_event(cluster, id, PodRequest::of_template(template), source) {
+                Err(error) if !error.terminating => _ = failure.get_or_insert(error.text),
+                _ => {}
+            }
+        }
         match failure {
-            Some((text, false)) => Err(text),
-            _ => Ok(()),
+            Some(error) => Managed::Ended(Err(error)),
+            None if batch == start.n_left => Managed::Ended(Ok(())),
+            None => {
+                Managed::Continue(SlowStart { n_left: start.n_left - batch, next_batch: 2 * start.next_batch, ..start })
+            }
         }
     }
 }
@@ -170,10 +200,28 @@ impl Controller for ReplicaSetController {
         let ObjectRef::Object(id) = key else { return Action::Done };
         if cluster.meta(key).removed {
             self.claims.remove(&id);
+            self.starting.remove(&id);
             return Action::Done;
         }
-        let tally = if self.claim(id, cluster, cx) { Tally::scan(cluster, id) } else { cx.pods.owned.tally(id) };
-        let managed = if cluster.meta(key).is_deleting() { Ok(()) } else { self.manage(id, &tally, cluster, cx) };
+        let (tally, managed) = match self.starting.remove(&id) {
+            Some(start) => (start.tally.clone(), self.create_batch(id, start, cluster, cx)),
+            None => {
+                let claimed = self.claim(id, cluster, cx);
+                let tally = if claimed { Tally::scan(cluster, id) } else { cx.pods.owned.tally(id) };
+                let managed = match cluster.meta(key).is_deleting() {
+                    true => Managed::Ended(Ok(())),
+                    false => self.manage(id, &tally, cluster, cx),
+                };
+                (tally, managed)
+            }
+        };
+        let managed = match managed {
+            Managed::Ended(result) => result,
+            Managed::Continue(start) => {
+                self.starting.insert(id, start);
+                return Action::Continue;
+            }
+        };
         let min_ready = cluster.get::<ReplicaSet>(id).min_ready_seconds;
         write_status(id, &tally, &managed, cluster, cx);
         match managed {
@@ -235,7 +283,7 @@ fn pods_to_delete(cluster: &Cluster, id: ObjId, count: usize, now: Time) -> Vec<
     order.into_iter().take(count).map(|idx| active[idx]).collect()
 }
 
-type PerNode = HashMap<NodeId, i64, FxBuildHasher>;
+pub(super) type PerNode = HashMap<NodeId, i64, FxBuildHasher>;
 
 /// Active pods per node of all ReplicaSets with the same controller; nothing for a ReplicaSet without one.
 fn related_pods_per_node(cluster: &Cluster, id: ObjId) -> PerNode {
@@ -252,7 +300,7 @@ fn related_pods_per_node(cluster: &Cluster, id: ObjId) -> PerNode {
     per_node
 }
 
-fn facts_of<'a>(cluster: &Cluster, pod: PodId, uid: &'a str, on_node: &PerNode) -> DeletionFacts<'a> {
+pub(super) fn facts_of<'a>(cluster: &Cluster, pod: PodId, uid: &'a str, on_node: &PerNode) -> DeletionFacts<'a> {
     let row = cluster.pod(pod);
     let ready = ready_since(cluster, row);
     let n_init = cluster.spec_of(pod).n_init_containers.min(row.containers.len());

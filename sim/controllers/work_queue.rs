@@ -80,10 +80,11 @@ impl WorkQueue {
         Some(std::mem::take(&mut entry.prepaid))
     }
 
-    /// A delay that ended while the key was being worked on: the instant at which to look again.
+    /// For a key whose time came while it was being worked on: the instant at which to look again.
     pub fn look_again(&mut self, key: ObjectRef, now: Time) -> Option<Time> {
         let entry = self.entries.get(&key)?;
-        (now < entry.busy_until && entry.waiting.is_some_and(|waiting| waiting <= now)).then_some(entry.busy_until)
+        let due = [entry.ready, entry.waiting].into_iter().flatten().any(|at| at <= now);
+        (now < entry.busy_until && due).then_some(entry.busy_until)
     }
 
     /// Puts a key that was taken back, to be worked on at `at` with a client token already set aside.
@@ -160,6 +161,18 @@ mod tests {
         queue.take(KEY, ms(5));
         queue.busy(KEY, ms(20));
         assert_eq!(queue.add(KEY, ms(10)), Some(ms(20)));
+    }
+
+    #[test]
+    fn a_key_due_while_worked_on_is_not_lost() {
+        let mut queue = WorkQueue::default();
+        queue.add(KEY, ms(10));
+        queue.add_after(KEY, ms(5));
+        assert_eq!(queue.take(KEY, ms(5)), Some(false));
+        queue.busy(KEY, ms(20));
+        assert_eq!(queue.take(KEY, ms(10)), None);
+        assert_eq!(queue.look_again(KEY, ms(10)), Some(ms(20)));
+        assert_eq!(queue.take(KEY, ms(20)), Some(false));
     }
 
     #[test]

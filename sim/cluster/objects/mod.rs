@@ -3,30 +3,40 @@
 //! A row keeps the manifest as accepted (without metadata and status), what the simulation acts on in lowered form, and the typed
 //! status. Kinds without behaviour are kept as written.
 
+mod controller_revision;
+mod cron_job;
+mod daemon_set;
 mod deployment;
 mod endpoint_slice;
 mod fields;
 mod horizontal_pod_autoscaler;
+mod job;
 mod kept;
 mod namespace;
 mod pod_disruption_budget;
 mod replica_set;
 mod resource_quota;
 mod service;
+mod stateful_set;
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+pub use controller_revision::ControllerRevision;
+pub use cron_job::{ActiveJob, ConcurrencyPolicy, CronJob, CronJobStatus};
+pub use daemon_set::{DaemonSet, DaemonSetStatus};
 pub use deployment::{Deployment, DeploymentStatus, DeploymentStrategy};
 pub use endpoint_slice::{Endpoint, EndpointPort, EndpointSlice};
 pub use horizontal_pod_autoscaler::{HorizontalPodAutoscaler, ScalingPolicy, ScalingRules, SelectPolicy};
+pub use job::{Job, JobStatus};
 pub use kept::Kept;
 pub use namespace::{Namespace, NamespacePhase};
 pub use pod_disruption_budget::{DisruptionBound, PodDisruptionBudget};
 pub use replica_set::{ReplicaSet, ReplicaSetStatus};
 pub use resource_quota::{QuotaScope, ResourceQuota};
 pub use service::{Service, ServicePort, TargetPort};
+pub use stateful_set::{StatefulSet, StatefulSetStatus};
 
 use super::intern::Interner;
 use super::meta::Meta;
@@ -70,6 +80,16 @@ pub enum Body {
     Deployment(Box<Deployment>),
     /// A ReplicaSet or a ReplicationController.
     ReplicaSet(Box<ReplicaSet>),
+    /// A history entry of a StatefulSet or DaemonSet.
+    ControllerRevision(Box<ControllerRevision>),
+    /// A StatefulSet.
+    StatefulSet(Box<StatefulSet>),
+    /// A DaemonSet.
+    DaemonSet(Box<DaemonSet>),
+    /// A Job.
+    Job(Box<Job>),
+    /// A CronJob.
+    CronJob(Box<CronJob>),
 }
 
 /// What lowering a manifest needs.
@@ -163,6 +183,11 @@ pub fn lower(info: &KindInfo, object: &Value, cx: &mut Lowering<'_>) -> Result<B
         PodDisruptionBudget::KIND => PodDisruptionBudget::lower(object, cx)?.into_body(),
         Deployment::KIND => Deployment::lower(object, cx)?.into_body(),
         ReplicaSet::KIND | "ReplicationController" => ReplicaSet::lower(object, cx)?.into_body(),
+        ControllerRevision::KIND => ControllerRevision::lower(object, cx)?.into_body(),
+        StatefulSet::KIND => StatefulSet::lower(object, cx)?.into_body(),
+        DaemonSet::KIND => DaemonSet::lower(object, cx)?.into_body(),
+        Job::KIND => Job::lower(object, cx)?.into_body(),
+        CronJob::KIND => CronJob::lower(object, cx)?.into_body(),
         _ => Kept::lower(object, cx)?.into_body(),
     })
 }
@@ -178,6 +203,10 @@ pub fn keep_status(body: &mut Body, old: &Body) {
         (Body::ResourceQuota(new), Body::ResourceQuota(old)) => new.keep_status(old),
         (Body::HorizontalPodAutoscaler(new), Body::HorizontalPodAutoscaler(old)) => new.keep_status(old),
         (Body::PodDisruptionBudget(new), Body::PodDisruptionBudget(old)) => new.keep_status(old),
+        (Body::StatefulSet(new), Body::StatefulSet(old)) => new.keep_status(old),
+        (Body::DaemonSet(new), Body::DaemonSet(old)) => new.keep_status(old),
+        (Body::Job(new), Body::Job(old)) => new.keep_status(old),
+        (Body::CronJob(new), Body::CronJob(old)) => new.keep_status(old),
         _ => {}
     }
 }
@@ -194,6 +223,11 @@ pub fn export(body: &Body, cx: Exporting<'_>, object: &mut Map<String, Value>) {
         Body::PodDisruptionBudget(budget) => budget.export(cx, object),
         Body::Deployment(deployment) => deployment.export(cx, object),
         Body::ReplicaSet(replica_set) => replica_set.export(cx, object),
+        Body::ControllerRevision(this) => this.export(cx, object),
+        Body::StatefulSet(this) => this.export(cx, object),
+        Body::DaemonSet(this) => this.export(cx, object),
+        Body::Job(this) => this.export(cx, object),
+        Body::CronJob(this) => this.export(cx, object),
     }
 }
 

@@ -38,6 +38,7 @@ impl Cluster {
         assert!(clash.is_none(), "{} {} exists", key.0, self.interner.text(key.2));
         self.uids.insert(uid, id.into());
         self.link_owners(id.into());
+        self.generate_job_selector(id);
         self.wrote(id.into(), What::Created);
         id
     }

@@ -5,7 +5,7 @@ mod revisions;
 mod rollout;
 mod status;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub use revisions::{
     DESIRED_REPLICAS, MAX_REPLICAS, REVISION, REVISION_HISTORY, TEMPLATE_HASH, fnv1a, replica_set_of_revision,
@@ -25,6 +25,8 @@ const MAX_RETRIES: u32 = 15;
 pub struct DeploymentController {
     /// Those whose ReplicaSets may have to be adopted or released.
     claims: BTreeSet<ObjId>,
+    /// Syncs that have more ReplicaSets to scale: one write after another.
+    unfinished: BTreeMap<ObjId, Sync>,
 }
 
 /// An error of the API server that ends a sync.
@@ -40,11 +42,39 @@ struct SetView {
 }
 
 /// One sync of one Deployment.
+#[derive(Debug)]
 struct Sync {
     id: ObjId,
     /// All ReplicaSets, oldest first; the new one among them.
     sets: Vec<SetView>,
     new: Option<ObjId>,
+    /// Whether the Deployment itself was written in this sync. The sync goes on with the object as it read it, so a second write is
+    /// refused as a conflict.
+    has_written: bool,
+    /// Scalings still to be written.
+    scalings: VecDeque<Scaling>,
+    ending: Ending,
+}
+
+/// A ReplicaSet to be given a size.
+#[derive(Clone, Copy, Debug)]
+struct Scaling {
+    set: ObjId,
+    from: i32,
+    to: i32,
+}
+
+/// How a sync ends once its scalings are written.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    /// Counters and availability.
+    Status,
+    /// The history is cleaned up first.
+    CleanUpAndStatus,
+    /// Progress too; the history is cleaned up if the rollout is over.
+    Rollout,
+    /// Progress too, after something was scaled.
+    RolloutUnderWay,
 }
 
 impl DeploymentController {
@@ -94,33 +124,43 @@ impl DeploymentController {
     }
 
     fn sync(&mut self, id: ObjId, cluster: &mut Cluster, cx: &mut Context<'_>) -> Result<Action, Failure> {
-        if cluster.get::<Deployment>(id).selector.is_empty() {
-            let source = cluster.words.deployment_controller;
-            let message = "This deployment is selecting all pods. A non-empty selector is required.";
-            cluster.record_event(id, EventType::Warning, "SelectingAll", message, source);
-            let generation = cluster.meta(id.into()).generation;
-            cluster.update_status::<Deployment>(id, |this| this.status.observed_generation = generation);
-            return Ok(Action::Done);
+        let sync = match self.unfinished.remove(&id) {
+            Some(sync) => sync,
+            None if cluster.get::<Deployment>(id).selector.is_empty() => {
+                refuse_empty_selector(id, cluster, cx);
+                return Ok(Action::Done);
+            }
+            None => {
+                self.claim(id, cluster, cx);
+                let mut sync = Sync::new(id, cluster);
+                sync.decide(cluster, cx)?;
+                sync
+            }
+        };
+        self.go_on(sync, cluster, cx)
+    }
+
+    /// Writes the next scaling of a sync, or ends it.
+    fn go_on(&mut self, mut sync: Sync, cluster: &mut Cluster, cx: &mut Context<'_>) -> Result<Action, Failure> {
+        if cx.n_writes() == 0 {
+            let Some(scaling) = sync.scalings.pop_front() else { return sync.end(cluster, cx) };
+            sync.write_scaling(scaling, cluster, cx);
+        } else if sync.scalings.is_empty() {
+            return sync.end(cluster, cx);
         }
-        self.claim(id, cluster, cx);
-        let mut sync = Sync::new(id, cluster);
-        if cluster.meta(id.into()).is_deleting() {
-            sync.sync_revision(false, cluster, cx)?;
-            sync.sync_status(cluster, cx);
-            return Ok(Action::Done);
-        }
-        sync.check_paused(cluster, cx);
-        if cluster.get::<Deployment>(id).paused {
-            return sync.rescale(cluster, cx);
-        }
-        sync.sync_revision(false, cluster, cx)?;
-        if sync.is_scaling_event(cluster) {
-            return sync.rescale(cluster, cx);
-        }
-        match cluster.get::<Deployment>(id).strategy {
-            DeploymentStrategy::Recreate => sync.recreate(cluster, cx),
-            DeploymentStrategy::RollingUpdate { .. } => sync.roll(cluster, cx),
-        }
+        self.unfinished.insert(sync.id, sync);
+        Ok(Action::Continue)
+    }
+}
+
+/// A Deployment that would own every pod does nothing.
+fn refuse_empty_selector(id: ObjId, cluster: &mut Cluster, cx: &mut Context<'_>) {
+    let source = cluster.words.deployment_controller;
+    let message = "This deployment is selecting all pods. A non-empty selector is required.";
+    cluster.record_event(id, EventType::Warning, "SelectingAll", message, source);
+    let generation = cluster.meta(id.into()).generation;
+    if cluster.update_status::<Deployment>(id, |this| this.status.observed_generation = generation) {
+        cx.wrote();
     }
 }
 
@@ -161,6 +201,7 @@ impl Controller for DeploymentController {
         let ObjectRef::Object(id) = key else { return Action::Done };
         if cluster.meta(key).removed {
             self.claims.remove(&id);
+            self.unfinished.remove(&id);
             return Action::Done;
         }
         self.sync(id, cluster, cx).unwrap_or_else(|Failure(error)| Action::Failed(error))
@@ -176,7 +217,55 @@ impl Sync {
         let ids = replica_sets_of(cluster, id);
         let new = revisions::new_replica_set(cluster, id, &ids);
         let sets = ids.into_iter().map(|id| SetView::of(id, cluster)).collect();
-        Sync { id, sets, new }
+        Sync { id, sets, new, has_written: false, scalings: VecDeque::new(), ending: Ending::Status }
+    }
+
+    /// What is to be done (`syncDeployment`).
+    fn decide(&mut self, cluster: &mut Cluster, cx: &mut Context<'_>) -> Result<(), Failure> {
+        if cluster.meta(self.id.into()).is_deleting() {
+            return self.sync_revision(false, cluster, cx);
+        }
+        self.check_paused(cluster, cx)?;
+        if cluster.get::<Deployment>(self.id).paused {
+            return self.rescale(cluster, cx);
+        }
+        self.sync_revision(false, cluster, cx)?;
+        if self.is_scaling_event(cluster) {
+            return self.rescale(cluster, cx);
+        }
+        match cluster.get::<Deployment>(self.id).strategy {
+            DeploymentStrategy::Recreate => self.recreate(cluster, cx),
+            DeploymentStrategy::RollingUpdate { .. } => self.roll(cluster, cx),
+        }
+    }
+
+    fn end(&mut self, cluster: &mut Cluster, cx: &mut Context<'_>) -> Result<Action, Failure> {
+        match self.ending {
+            Ending::Status => self.sync_status(cluster, cx).map(|()| Action::Done),
+            Ending::CleanUpAndStatus => {
+                self.clean_up(cluster, cx);
+                self.sync_status(cluster, cx).map(|()| Action::Done)
+            }
+            Ending::Rollout => {
+                self.clean_up_if_complete(cluster, cx);
+                self.sync_rollout_status(cluster, cx)
+            }
+            Ending::RolloutUnderWay => self.sync_rollout_status(cluster, cx),
+        }
+    }
+
+    /// Claims the right to write the Deployment itself, once in a sync.
+    fn write_self(&mut self, cluster: &Cluster, cx: &mut Context<'_>) -> Result<(), Failure> {
+        if self.has_written {
+            return Err(Failure(format!(
+                "Operation cannot be fulfilled on deployments.apps {:?}: the object has been modified; please apply your changes to \
+                 the latest version and try again",
+                cluster.name(self.id)
+            )));
+        }
+        self.has_written = true;
+        cx.wrote();
+        Ok(())
     }
 
     fn add_new(&mut self, id: ObjId, cluster: &Cluster) {
@@ -206,21 +295,22 @@ impl Sync {
     }
 
     /// Says in the condition `Progressing` that the Deployment was paused or resumed (`checkPausedConditions`).
-    fn check_paused(&self, cluster: &mut Cluster, cx: &mut Context<'_>) {
+    fn check_paused(&mut self, cluster: &mut Cluster, cx: &mut Context<'_>) -> Result<(), Failure> {
         let this: &Deployment = cluster.get(self.id);
         if this.progress_deadline_seconds.is_none() {
-            return;
+            return Ok(());
         }
         let condition = this.status.conditions.get(cluster.words.progressing);
         let reason = condition.map(|condition| cluster.interner.text(condition.reason));
         let (reason, message) = match (this.paused, reason) {
-            (_, Some("ProgressDeadlineExceeded")) | (true, Some("DeploymentPaused")) => return,
+            (_, Some("ProgressDeadlineExceeded")) | (true, Some("DeploymentPaused")) => return Ok(()),
             (true, _) => ("DeploymentPaused", "Deployment is paused"),
             (false, Some("DeploymentPaused")) => ("DeploymentResumed", "Deployment is resumed"),
-            (false, _) => return,
+            (false, _) => return Ok(()),
         };
+        self.write_self(cluster, cx)?;
         self.write_progressing(ConditionStatus::Unknown, reason, message, cluster);
-        cx.wrote();
+        Ok(())
     }
 }
 

@@ -99,14 +99,20 @@ impl Sync {
         let max_old = self.olds().map(|id| revision_of(cluster, id)).max().unwrap_or(0);
         let revision = max_old + 1;
         match self.new {
-            Some(new) => self.adopt_revision(new, revision, cluster, cx),
+            Some(new) => self.adopt_revision(new, revision, cluster, cx)?,
             None if create => self.create_new(revision, cluster, cx)?,
             None => {}
         }
         Ok(())
     }
 
-    fn adopt_revision(&mut self, new: ObjId, revision: i64, cluster: &mut Cluster, cx: &mut Context<'_>) {
+    fn adopt_revision(
+        &mut self,
+        new: ObjId,
+        revision: i64,
+        cluster: &mut Cluster,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Failure> {
         let annotations = new_annotations(cluster, self.id, cluster.meta(new.into()).annotations, revision);
         let min_ready = cluster.get::<Deployment>(self.id).min_ready_seconds;
         let annotated = annotations != cluster.meta(new.into()).annotations;
@@ -117,19 +123,22 @@ impl Sync {
                 cluster.update_spec::<ReplicaSet>(new, |set| set.min_ready_seconds = min_ready);
             }
             cx.wrote();
-            return;
+            return Ok(());
         }
         let revision = annotation(cluster, new, REVISION).map(str::to_owned);
-        let mut changed = self.set_own_revision(revision.as_deref(), cluster);
+        let renumbered = revision.is_some() && annotation(cluster, self.id, REVISION) != revision.as_deref();
         let known = cluster.get::<Deployment>(self.id).status.conditions.get(cluster.words.progressing).is_some();
-        if self.has_deadline(cluster) && !known {
+        let found = self.has_deadline(cluster) && !known;
+        if !renumbered && !found {
+            return Ok(());
+        }
+        self.write_self(cluster, cx)?;
+        cluster.set_annotation(self.id, REVISION, revision.as_deref());
+        if found {
             let message = format!("Found new replica set {:?}", cluster.name(new));
             self.write_progressing(ConditionStatus::True, "FoundNewReplicaSet", &message, cluster);
-            changed = true;
         }
-        if changed {
-            cx.wrote();
-        }
+        Ok(())
     }
 
     fn create_new(&mut self, revision: i64, cluster: &mut Cluster, cx: &mut Context<'_>) -> Result<(), Failure> {
@@ -140,29 +149,27 @@ impl Sync {
         if let Err(rejection) = cluster.admit_into(namespace) {
             return Err(self.creation_refused(&name, &rejection, cluster, cx));
         }
-        let existing = cluster.find(ReplicaSet::KIND, cluster.interner.text(namespace), &name);
-        if let Some(existing) = existing {
-            // The same template without an owner reference of ours, or another template with the same hash.
-            let _ = existing;
+        if cluster.find(ReplicaSet::KIND, cluster.interner.text(namespace), &name).is_some() {
+            // Another template with the same hash, or the same one in other hands.
             let count = cluster.get::<Deployment>(self.id).status.collision_count.unwrap_or(0) + 1;
+            self.write_self(cluster, cx)?;
             cluster.update_status::<Deployment>(self.id, |this| this.status.collision_count = Some(count));
-            cx.wrote();
             return Err(Failure(format!("replicasets.apps {name:?} already exists")));
         }
         let new = self.create_replica_set(&name, &hash, replicas, revision, cluster);
         cx.wrote();
+        self.add_new(new, cluster);
         if replicas > 0 {
             let message = format!("Scaled up replica set {name} from 0 to {replicas}");
             let source = cluster.words.deployment_controller;
             cluster.record_event(self.id, EventType::Normal, "ScalingReplicaSet", &message, source);
         }
-        self.set_own_revision(Some(&revision.to_string()), cluster);
+        self.write_self(cluster, cx)?;
+        cluster.set_annotation(self.id, REVISION, Some(&revision.to_string()));
         if self.has_deadline(cluster) {
             let message = format!("Created new replica set {name:?}");
             self.write_progressing(ConditionStatus::True, "NewReplicaSetCreated", &message, cluster);
         }
-        cx.wrote();
-        self.add_new(new, cluster);
         Ok(())
     }
 
@@ -178,6 +185,7 @@ impl Sync {
             let message = format!("Failed to create new replica set {name:?}: {error}");
             if self.has_deadline(cluster) {
                 self.write_progressing(ConditionStatus::False, "ReplicaSetCreateError", &message, cluster);
+                self.has_written = true;
                 cx.wrote();
             }
             let source = cluster.words.deployment_controller;
@@ -230,14 +238,6 @@ impl Sync {
         let max = replicas + self.max_surge(cluster);
         let annotations = cluster.interner.with(annotations, DESIRED_REPLICAS, Some(&replicas.to_string()));
         cluster.interner.with(annotations, MAX_REPLICAS, Some(&max.to_string()))
-    }
-
-    /// Gives the Deployment the revision of its new ReplicaSet. Returns whether that changed anything.
-    fn set_own_revision(&self, revision: Option<&str>, cluster: &mut Cluster) -> bool {
-        let Some(revision) = revision else { return false };
-        let changed = annotation(cluster, self.id, REVISION) != Some(revision);
-        cluster.set_annotation(self.id, REVISION, Some(revision));
-        changed
     }
 }
 

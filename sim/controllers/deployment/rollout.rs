@@ -2,47 +2,44 @@
 
 use super::math::{OldSet, Share, cleanup_unhealthy, max_scaled_down, proportional_sizes, scale_down_old};
 use super::revisions::{DESIRED_REPLICAS, MAX_REPLICAS, annotation, revision_of};
-use super::{Failure, SetView, Sync};
+use super::{Ending, Failure, Scaling, SetView, Sync};
 use crate::cluster::objects::{Deployment, DeploymentStrategy, ReplicaSet};
 use crate::cluster::{Cluster, EventType, ObjId, PodPhase, Propagation};
+use crate::controllers::Context;
 use crate::controllers::rollout_math;
-use crate::controllers::{Action, Context};
 
 impl Sync {
     /// One step of a rolling update.
-    pub(super) fn roll(&mut self, cluster: &mut Cluster, cx: &mut Context<'_>) -> Result<Action, Failure> {
+    pub(super) fn roll(&mut self, cluster: &mut Cluster, cx: &mut Context<'_>) -> Result<(), Failure> {
         self.sync_revision(true, cluster, cx)?;
-        if !self.scale_up_new(cluster, cx) && !self.scale_down_olds(cluster, cx) {
-            self.clean_up_if_complete(cluster, cx);
-        }
-        Ok(self.sync_rollout_status(cluster, cx))
+        let moved = self.scale_up_new(cluster) || self.scale_down_olds(cluster);
+        self.ending = if moved { Ending::RolloutUnderWay } else { Ending::Rollout };
+        Ok(())
     }
 
     /// One step of replacing all pods at once.
-    pub(super) fn recreate(&mut self, cluster: &mut Cluster, cx: &mut Context<'_>) -> Result<Action, Failure> {
-        self.sync_revision(false, cluster, cx)?;
+    pub(super) fn recreate(&mut self, cluster: &mut Cluster, cx: &mut Context<'_>) -> Result<(), Failure> {
+        self.ending = Ending::RolloutUnderWay;
         let active: Vec<SetView> = self.old_views().filter(|set| set.replicas > 0).cloned().collect();
         if !active.is_empty() {
             for set in &active {
-                self.scale_set(set, 0, cluster, cx);
+                self.scale_set(set, 0);
             }
         } else if !self.has_old_pods(cluster) {
             self.sync_revision(true, cluster, cx)?;
-            self.scale_new_to_full(cluster, cx);
-            self.clean_up_if_complete(cluster, cx);
+            self.scale_new_to_full(cluster);
+            self.ending = Ending::Rollout;
         }
-        Ok(self.sync_rollout_status(cluster, cx))
+        Ok(())
     }
 
     /// Sizes of the ReplicaSets after the Deployment was scaled or while it is paused (`sync`).
-    pub(super) fn rescale(&mut self, cluster: &mut Cluster, cx: &mut Context<'_>) -> Result<Action, Failure> {
+    pub(super) fn rescale(&mut self, cluster: &mut Cluster, cx: &mut Context<'_>) -> Result<(), Failure> {
         self.sync_revision(false, cluster, cx)?;
-        self.scale(cluster, cx);
-        if cluster.get::<Deployment>(self.id).paused {
-            self.clean_up(cluster, cx);
-        }
-        self.sync_status(cluster, cx);
-        Ok(Action::Done)
+        self.scale(cluster);
+        let paused = cluster.get::<Deployment>(self.id).paused;
+        self.ending = if paused { Ending::CleanUpAndStatus } else { Ending::Status };
+        Ok(())
     }
 
     /// Whether an active ReplicaSet was last scaled for another size of the Deployment (`isScalingEvent`).
@@ -85,14 +82,14 @@ impl Sync {
         }
     }
 
-    fn scale_up_new(&self, cluster: &mut Cluster, cx: &mut Context<'_>) -> bool {
+    fn scale_up_new(&mut self, cluster: &Cluster) -> bool {
         let Some(new) = self.new_view().cloned() else { return false };
         let replicas = cluster.get::<Deployment>(self.id).replicas;
         let size = if new.replicas > replicas { replicas } else { self.new_replicas(new.replicas, cluster) };
-        self.scale_set(&new, size, cluster, cx)
+        self.scale_set(&new, size)
     }
 
-    fn scale_down_olds(&self, cluster: &mut Cluster, cx: &mut Context<'_>) -> bool {
+    fn scale_down_olds(&mut self, cluster: &Cluster) -> bool {
         let views: Vec<SetView> = self.old_views().filter(|set| set.replicas > 0).cloned().collect();
         let Some(new) = self.new_view().filter(|_| !views.is_empty()) else { return false };
         let replicas = cluster.get::<Deployment>(self.id).replicas;
@@ -106,7 +103,7 @@ impl Sync {
             views.iter().map(|set| OldSet { replicas: set.replicas, available: set.status.available }).collect();
         let cleaned = cleanup_unhealthy(&mut olds, max_cleanup);
         for (view, old) in views.iter().zip(&olds) {
-            self.scale_set(view, old.replicas, cluster, cx);
+            self.scale_set(view, old.replicas);
         }
         let Some(cleaned) = cleaned else { return false };
         let views: Vec<SetView> =
@@ -114,15 +111,15 @@ impl Sync {
         let available = new_set.available + olds.iter().map(|old| old.available).sum::<i32>();
         let scaled = scale_down_old(&mut olds, available, replicas - max_unavailable);
         for (view, old) in views.iter().zip(&olds) {
-            self.scale_set(view, old.replicas, cluster, cx);
+            self.scale_set(view, old.replicas);
         }
         cleaned + scaled > 0
     }
 
-    fn scale_new_to_full(&self, cluster: &mut Cluster, cx: &mut Context<'_>) {
+    fn scale_new_to_full(&mut self, cluster: &Cluster) {
         let replicas = cluster.get::<Deployment>(self.id).replicas;
         if let Some(new) = self.new_view().cloned() {
-            self.scale_set(&new, replicas, cluster, cx);
+            self.scale_set(&new, replicas);
         }
     }
 
@@ -135,18 +132,18 @@ impl Sync {
             })
     }
 
-    fn scale(&self, cluster: &mut Cluster, cx: &mut Context<'_>) {
+    fn scale(&mut self, cluster: &Cluster) {
         let this: &Deployment = cluster.get(self.id);
         let (replicas, status_replicas) = (this.replicas, this.status.replicas);
         let rolling = matches!(this.strategy, DeploymentStrategy::RollingUpdate { .. });
         if let Some(only) = self.active_or_latest() {
             if only.replicas != replicas {
-                self.scale_set(&only, replicas, cluster, cx);
+                self.scale_set(&only, replicas);
             }
         } else if self.is_saturated(cluster) {
             let olds: Vec<SetView> = self.old_views().filter(|set| set.replicas > 0).cloned().collect();
             for old in olds {
-                self.scale_set(&old, 0, cluster, cx);
+                self.scale_set(&old, 0);
             }
         } else if rolling {
             let active: Vec<&SetView> = self.sets.iter().filter(|set| set.replicas > 0).collect();
@@ -160,9 +157,12 @@ impl Sync {
                 })
                 .collect();
             let sizes = proportional_sizes(&shares, replicas, self.max_surge(cluster), status_replicas);
-            for (set, size) in active.into_iter().zip(sizes) {
-                self.resize_set(set, size, cluster, cx);
-            }
+            let scalings: Vec<Scaling> = active
+                .into_iter()
+                .zip(sizes)
+                .map(|(set, to)| Scaling { set: set.id, from: set.replicas, to })
+                .collect();
+            self.scalings.extend(scalings);
         }
     }
 
@@ -184,33 +184,34 @@ impl Sync {
         })
     }
 
-    /// Scales a ReplicaSet unless it has that size (`scaleReplicaSetAndRecordEvent`). Returns whether it was scaled.
-    fn scale_set(&self, set: &SetView, size: i32, cluster: &mut Cluster, cx: &mut Context<'_>) -> bool {
-        set.replicas != size && self.resize_set(set, size, cluster, cx)
+    /// Scales a ReplicaSet unless it has that size (`scaleReplicaSetAndRecordEvent`). Returns whether it will be scaled.
+    fn scale_set(&mut self, set: &SetView, size: i32) -> bool {
+        if set.replicas != size {
+            self.scalings.push_back(Scaling { set: set.id, from: set.replicas, to: size });
+        }
+        set.replicas != size
     }
 
     /// Gives a ReplicaSet its size and the annotations that go with it (`scaleReplicaSet`).
-    fn resize_set(&self, set: &SetView, size: i32, cluster: &mut Cluster, cx: &mut Context<'_>) -> bool {
-        let before = cluster.meta(set.id.into()).annotations;
+    pub(super) fn write_scaling(&self, scaling: Scaling, cluster: &mut Cluster, cx: &mut Context<'_>) {
+        let Scaling { set, from, to } = scaling;
+        let before = cluster.meta(set.into()).annotations;
         let annotations = self.with_sizes(before, cluster);
-        if set.replicas == size && annotations == before {
-            return false;
+        if from == to && annotations == before || cluster.meta(set.into()).removed {
+            return;
         }
-        cluster.set_annotations(set.id, annotations);
-        cluster.update_spec::<ReplicaSet>(set.id, |set| set.replicas = size);
+        cluster.set_annotations(set, annotations);
+        cluster.update_spec::<ReplicaSet>(set, |set| set.replicas = to);
         cx.wrote();
-        if set.replicas == size {
-            return false;
+        if from != to {
+            let direction = if from < to { "up" } else { "down" };
+            let message = format!("Scaled {direction} replica set {} from {from} to {to}", cluster.name(set));
+            let source = cluster.words.deployment_controller;
+            cluster.record_event(self.id, EventType::Normal, "ScalingReplicaSet", &message, source);
         }
-        let direction = if set.replicas < size { "up" } else { "down" };
-        let message =
-            format!("Scaled {direction} replica set {} from {} to {size}", cluster.name(set.id), set.replicas);
-        let source = cluster.words.deployment_controller;
-        cluster.record_event(self.id, EventType::Normal, "ScalingReplicaSet", &message, source);
-        true
     }
 
-    fn clean_up_if_complete(&self, cluster: &mut Cluster, cx: &mut Context<'_>) {
+    pub(super) fn clean_up_if_complete(&self, cluster: &mut Cluster, cx: &mut Context<'_>) {
         let status = cluster.get::<Deployment>(self.id).status.clone();
         if self.is_complete(&status, cluster) {
             self.clean_up(cluster, cx);
@@ -218,7 +219,7 @@ impl Sync {
     }
 
     /// Deletes the oldest revisions beyond the history limit (`cleanupDeployment`).
-    fn clean_up(&self, cluster: &mut Cluster, cx: &mut Context<'_>) {
+    pub(super) fn clean_up(&self, cluster: &mut Cluster, cx: &mut Context<'_>) {
         let Some(limit) = cluster.get::<Deployment>(self.id).revision_history_limit else { return };
         let mut olds: Vec<ObjId> = self.olds().filter(|&id| !cluster.meta(id.into()).is_deleting()).collect();
         olds.sort_by_key(|&id| revision_of(cluster, id));

@@ -1,6 +1,6 @@
 //! The status of a Deployment: counters, conditions, the progress deadline (`deployment/{sync,progress}.go`).
 
-use super::{SetView, Sync};
+use super::{Failure, SetView, Sync};
 use crate::cluster::objects::{Deployment, DeploymentStatus, ReplicaSet};
 use crate::cluster::{Cluster, Condition, ConditionStatus, Conditions, ObjId};
 use crate::controllers::{Action, Context};
@@ -8,13 +8,18 @@ use crate::engine::{Span, Time};
 
 impl Sync {
     /// Writes counters and availability, without a look at progress (`syncDeploymentStatus`).
-    pub(super) fn sync_status(&self, cluster: &mut Cluster, cx: &mut Context<'_>) {
+    pub(super) fn sync_status(&mut self, cluster: &mut Cluster, cx: &mut Context<'_>) -> Result<(), Failure> {
         let status = self.status(cluster, cx.now());
-        self.write_status(status, cluster, cx);
+        self.write_status(status, cluster, cx)?;
+        Ok(())
     }
 
     /// Writes counters, availability and progress (`syncRolloutStatus`). Returns when to look at the deadline.
-    pub(super) fn sync_rollout_status(&self, cluster: &mut Cluster, cx: &mut Context<'_>) -> Action {
+    pub(super) fn sync_rollout_status(
+        &mut self,
+        cluster: &mut Cluster,
+        cx: &mut Context<'_>,
+    ) -> Result<Action, Failure> {
         let now = cx.now();
         let mut status = self.status(cluster, now);
         let this: &Deployment = cluster.get(self.id);
@@ -32,7 +37,8 @@ impl Sync {
             Some(condition) => set_condition(&mut status.conditions, condition),
             None => _ = status.conditions.remove(failure),
         }
-        if self.write_status(status, cluster, cx) { Action::Done } else { self.until_deadline(cluster, now) }
+        let written = self.write_status(status, cluster, cx)?;
+        Ok(if written { Action::Done } else { self.until_deadline(cluster, now) })
     }
 
     /// Sets one `Progressing` condition at once.
@@ -163,13 +169,18 @@ impl Sync {
         Some(Condition { update: failure.transition, ..failure })
     }
 
-    fn write_status(&self, status: DeploymentStatus, cluster: &mut Cluster, cx: &mut Context<'_>) -> bool {
+    fn write_status(
+        &mut self,
+        status: DeploymentStatus,
+        cluster: &mut Cluster,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, Failure> {
         let changed = cluster.get::<Deployment>(self.id).status != status;
         if changed {
+            self.write_self(cluster, cx)?;
             cluster.update_status::<Deployment>(self.id, |this| this.status = status);
-            cx.wrote();
         }
-        changed
+        Ok(changed)
     }
 }
 

@@ -142,7 +142,12 @@ fn advance(pod: PodId, event: PodStep, cluster: &mut Cluster, agenda: &mut Agend
 fn start(pod: PodId, cluster: &mut Cluster, agenda: &mut Agenda) {
     let n = cluster.spec_of(pod).typed.containers.len();
     let state = ContainerState::Running { started: agenda.now() };
-    set_all(pod, n, |old| ContainerStatus { state, started: true, restarts: old.restarts + u32::from(old.last.is_some()), ..old }, cluster);
+    set_all(
+        pod,
+        n,
+        |old| ContainerStatus { state, started: true, restarts: old.restarts + u32::from(old.last.is_some()), ..old },
+        cluster,
+    );
     cluster.set_pod_phase(pod, PodPhase::Running, Sym::EMPTY, Sym::EMPTY);
     match text(cluster, pod, "ready-after") {
         Some("never") => {}

@@ -56,7 +56,8 @@ fn run(recording: &Value, verbose: bool) -> (usize, Vec<String>) {
         world.view.print("status/");
         world.view.print("rollout/");
         world.view.print("condition/");
-        world.view.print("pods/"); world.view.print("phase/");
+        world.view.print("pods/");
+        world.view.print("phase/");
     }
     compare(&recording["expect"], &world, end)
 }
@@ -152,5 +153,29 @@ fn deployments_behave_as_recorded() {
 #[test]
 fn replica_sets_behave_as_recorded() {
     let (agree, total) = families(&["rs-", "rc-"]);
+    assert!(agree * 100 >= total * 50, "{agree} of {total}");
+}
+
+#[test]
+fn jobs_behave_as_recorded() {
+    let (agree, total) = families(&["job-"]);
+    assert!(agree * 100 >= total * 50, "{agree} of {total}");
+}
+
+#[test]
+fn stateful_sets_behave_as_recorded() {
+    let (agree, total) = families(&["sts-"]);
+    assert!(agree * 100 >= total * 50, "{agree} of {total}");
+}
+
+#[test]
+fn daemon_sets_behave_as_recorded() {
+    let (agree, total) = families(&["ds-"]);
+    assert!(agree * 100 >= total * 50, "{agree} of {total}");
+}
+
+#[test]
+fn cron_jobs_behave_as_recorded() {
+    let (agree, total) = families(&["cj-"]);
     assert!(agree * 100 >= total * 50, "{agree} of {total}");
 }

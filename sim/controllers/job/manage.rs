@@ -1,0 +1,236 @@
+//! Creating and deleting the pods of a Job (`manageJob`).
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use smallvec::SmallVec;
+
+use super::indexes::first_pending;
+use super::sync::{Sync, index_of};
+use super::{COMPLETION_INDEX, Memory, TRACKING_FINALIZER};
+use crate::cluster::objects::Job;
+use crate::cluster::{Cluster, PodId, Sym, Template, uid_text};
+use crate::controllers::Context;
+use crate::controllers::deletion_rank::active_pods_deletion_order;
+use crate::controllers::pod_control::{PodRequest, slow_start};
+use crate::controllers::replica_set::{PerNode, facts_of};
+
+/// Most pods created or deleted in one sync (`MaxPodCreateDeletePerSync`).
+const MAX_PER_SYNC: usize = 500;
+
+/// How many pods a Job wants to be active.
+pub fn wanted_active(parallelism: i32, completions: Option<i32>, succeeded: i32, active: i32) -> i32 {
+    match completions {
+        // A work queue: after the first success the others finish, and none is added.
+        None if succeeded > 0 => active,
+        None => parallelism,
+        Some(completions) => (completions - succeeded).min(parallelism).max(0),
+    }
+}
+
+impl Sync {
+    /// Creates or deletes pods. Returns how many are active then; with an error of the API server if there was one.
+    pub(super) fn manage(
+        &mut self,
+        job: &Job,
+        memory: &Memory,
+        cluster: &mut Cluster,
+        cx: &mut Context<'_>,
+    ) -> Result<i32, (i32, String)> {
+        let active = self.active.len() as i32;
+        let wanted = match job.suspend {
+            true => 0,
+            false => wanted_active(job.parallelism, job.completions, self.succeeded, active),
+        };
+        let doomed = self.pods_to_remove(job, usize::try_from(active - wanted).unwrap_or(0), cluster);
+        if !doomed.is_empty() || job.suspend {
+            return Ok(active - self.remove(doomed, cluster, cx));
+        }
+        let terminating = if job.replace_when_failed { self.terminating } else { 0 };
+        let missing = usize::try_from(wanted - terminating - active).unwrap_or(0).min(MAX_PER_SYNC);
+        if missing == 0 {
+            return Ok(active);
+        }
+        let now = cx.now();
+        if job.backoff_limit_per_index.is_none() {
+            let wait = self.backoff.remaining(now);
+            if !wait.is_zero() {
+                self.requeue = Some(self.requeue.map_or(wait, |other| other.min(wait)));
+                return Ok(active);
+            }
+        }
+        let indexes: Vec<Option<i32>> = match job.indexed {
+            false => vec![None; missing],
+            true => self.indexes_to_add(job, missing, memory, cluster, cx).into_iter().map(Some).collect(),
+        };
+        self.create(job, &indexes, active, memory, cluster, cx)
+    }
+
+    fn create(
+        &mut self,
+        job: &Job,
+        indexes: &[Option<i32>],
+        active: i32,
+        memory: &Memory,
+        cluster: &mut Cluster,
+        cx: &mut Context<'_>,
+    ) -> Result<i32, (i32, String)> {
+        let (id, source) = (self.id, cluster.words.job_controller);
+        let finalizer = cluster.interner.sym(TRACKING_FINALIZER);
+        let mut failure = None;
+        let mut created = 0;
+        slow_start(indexes.len(), 1, |nth| {
+            if !cx.may_write() {
+                return false;
+            }
+            let mut request = request(job, self.id, indexes[nth], memory, cluster);
+            request.finalizers = SmallVec::from_elem(finalizer, 1);
+            match cx.pods.create_with_event(cluster, id, request, source) {
+                Ok(_) => created += 1,
+                Err(error) if error.terminating => {}
+                Err(error) => {
+                    failure.get_or_insert(error.text);
+                    return false;
+                }
+            }
+            true
+        });
+        match failure {
+            Some(error) => Err((active + created, error)),
+            None => Ok(active + created),
+        }
+    }
+
+    /// The lowest indexes that are neither active nor over; with a limit per index only those whose own back-off is over.
+    fn indexes_to_add(
+        &mut self,
+        job: &Job,
+        missing: usize,
+        memory: &Memory,
+        cluster: &Cluster,
+        cx: &Context<'_>,
+    ) -> Vec<i32> {
+        let busy = self.pods.iter().filter(|&&pod| {
+            let row = cluster.pod(pod);
+            row.is_active() || job.replace_when_failed && row.meta.is_deleting() && !row.phase.is_terminal()
+        });
+        let active: BTreeSet<i32> = busy.filter_map(|&pod| index_of(cluster, pod)).collect();
+        let is_taken = |index| {
+            active.contains(&index) || self.succeeded_indexes.contains(&index) || self.failed_indexes.contains(&index)
+        };
+        let pending = first_pending(missing, job.completions.unwrap_or(0), is_taken);
+        if job.backoff_limit_per_index.is_none() {
+            return pending;
+        }
+        let wait =
+            |index: &i32| memory.by_index.get(index).map_or(crate::engine::Span::ZERO, |r| r.remaining(cx.now()));
+        let shortest = pending.iter().map(wait).filter(|wait| !wait.is_zero()).min();
+        if let Some(shortest) = shortest {
+            self.requeue = Some(self.requeue.map_or(shortest, |other| other.min(shortest)));
+        }
+        pending.into_iter().filter(|index| wait(index).is_zero()).collect()
+    }
+
+    /// Pods that go: with indexes first those whose index is invalid or doubled, then by the ranking (`activePodsForRemoval`).
+    fn pods_to_remove(&self, job: &Job, at_least: usize, cluster: &Cluster) -> Vec<PodId> {
+        let mut doomed = Vec::new();
+        let mut left = ranked(cluster, &self.active);
+        if job.indexed {
+            let completions = job.completions.unwrap_or(0);
+            let mut seen = BTreeSet::new();
+            // The best pod of each index stays: it comes last in the ranking.
+            for &pod in left.iter().rev() {
+                let index = index_of(cluster, pod).filter(|&index| index < completions);
+                if index.is_none_or(|index| !seen.insert(index)) {
+                    doomed.push(pod);
+                }
+            }
+            left.retain(|pod| !doomed.contains(pod));
+        }
+        let more = at_least.saturating_sub(doomed.len());
+        doomed.extend(left.into_iter().take(more));
+        doomed.truncate(MAX_PER_SYNC);
+        doomed
+    }
+
+    /// Deletes active pods without counting them: they lose the finalizer first (`deleteJobPods`).
+    fn remove(&mut self, pods: Vec<PodId>, cluster: &mut Cluster, cx: &mut Context<'_>) -> i32 {
+        let source = cluster.words.job_controller;
+        let finalizer = cluster.interner.sym(TRACKING_FINALIZER);
+        let mut n_removed = 0;
+        for pod in pods {
+            if !cx.may_write() {
+                break;
+            }
+            if cluster.pod(pod).conditions.is_true(cluster.words.ready) {
+                self.forget_ready();
+            }
+            cluster.remove_finalizer(pod, finalizer);
+            cx.pods.delete_with_event(cluster, self.id, pod, source);
+            self.terminating += i32::from(!cluster.pod(pod).meta.removed);
+            n_removed += 1;
+        }
+        n_removed
+    }
+}
+
+fn ranked(cluster: &Cluster, pods: &[PodId]) -> Vec<PodId> {
+    let uids: Vec<String> = pods.iter().map(|&pod| uid_text(cluster.pod(pod).meta.uid)).collect();
+    let none = PerNode::default();
+    let facts: Vec<_> = pods.iter().zip(&uids).map(|(&pod, uid)| facts_of(cluster, pod, uid, &none)).collect();
+    active_pods_deletion_order(&facts).into_iter().map(|idx| pods[idx]).collect()
+}
+
+fn request(
+    job: &Job,
+    id: crate::cluster::ObjId,
+    index: Option<i32>,
+    memory: &Memory,
+    cluster: &mut Cluster,
+) -> PodRequest {
+    let mut template = job.template;
+    let Some(index) = index else { return PodRequest::of_template(template) };
+    let text = index.to_string();
+    template.labels = cluster.interner.with(template.labels, COMPLETION_INDEX, Some(&text));
+    template.annotations = cluster.interner.with(template.annotations, COMPLETION_INDEX, Some(&text));
+    if job.backoff_limit_per_index.is_some() {
+        let failures = memory.by_index.get(&index).map_or(0, |record| record.failures).to_string();
+        let key = "batch.kubernetes.io/job-index-failure-count";
+        template.annotations = cluster.interner.with(template.annotations, key, Some(&failures));
+    }
+    let name = cluster.name(id).to_owned();
+    template = with_index_in_spec(template, &name, index, cluster);
+    let generate_name = cluster.interner.sym(&generate_name(&name, index));
+    PodRequest { generate_name, name: Sym::EMPTY, ..PodRequest::of_template(template) }
+}
+
+/// `<job>-<index>-`, the Job's part cut so that the whole has at most 58 characters (`podGenerateNameWithIndex`).
+pub fn generate_name(job: &str, index: i32) -> String {
+    let suffix = format!("-{index}-");
+    let cut: String = job.chars().take(58 - suffix.len().min(58)).collect();
+    format!("{cut}{suffix}")
+}
+
+/// The host name and the environment variable that tell a pod its index.
+fn with_index_in_spec(template: Template, job: &str, index: i32, cluster: &mut Cluster) -> Template {
+    let mut spec = serde_json::to_value(&cluster.specs.get(template.spec).typed).unwrap_or(Value::Null);
+    spec["hostname"] = format!("{job}-{index}").into();
+    let path = format!("metadata.labels['{COMPLETION_INDEX}']");
+    let variable = json!({
+        "name": "JOB_COMPLETION_INDEX",
+        "valueFrom": { "fieldRef": { "fieldPath": path } },
+    });
+    for list in ["initContainers", "containers"] {
+        for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            let Some(container) = container.as_object_mut() else { continue };
+            let env = container.entry("env").or_insert_with(|| json!([]));
+            if let Some(env) = env.as_array_mut().filter(|env| env.iter().all(|own| own["name"] != variable["name"])) {
+                env.push(variable.clone());
+            }
+        }
+    }
+    match cluster.intern_spec(&spec) {
+        Ok(spec) => Template { spec, ..template },
+        Err(_) => template,
+    }
+}

@@ -1,0 +1,90 @@
+//! The Job controller (kube-controller-manager v1.36, `job`).
+
+pub mod backoff;
+pub mod indexes;
+mod manage;
+pub mod policies;
+mod sync;
+
+use rustc_hash::FxHashMap;
+
+use super::{Action, Context, Controller, Keys};
+use crate::cluster::objects::Job;
+use crate::cluster::{Change, Cluster, ControllerKind, ObjId, ObjectRef, What};
+use crate::engine::Span;
+use backoff::BackoffRecord;
+use sync::Sync;
+
+/// The finalizer by which every pod of a Job is counted exactly once.
+pub const TRACKING_FINALIZER: &str = "batch.kubernetes.io/job-tracking";
+/// The annotation and label of a pod that name its completion index.
+pub const COMPLETION_INDEX: &str = "batch.kubernetes.io/job-completion-index";
+/// How long changes of pods are gathered before a sync (`syncJobBatchPeriod`).
+const BATCH_PERIOD: Span = Span::from_secs(1);
+
+/// Runs pods until enough of them have succeeded.
+#[derive(Debug, Default)]
+pub struct JobController {
+    memory: FxHashMap<ObjId, Memory>,
+}
+
+/// What the controller remembers of a Job between its syncs.
+#[derive(Debug, Default)]
+struct Memory {
+    backoff: BackoffRecord,
+    /// Failures by index, for `backoffLimitPerIndex`.
+    by_index: FxHashMap<i32, BackoffRecord>,
+    /// A sync whose status has been written and whose finalizers have still to be removed.
+    unfinished: Option<Sync>,
+}
+
+impl Controller for JobController {
+    fn kind(&self) -> ControllerKind {
+        ControllerKind::Job
+    }
+
+    fn observe(&mut self, change: Change, cluster: &Cluster, keys: &mut Keys<'_>) {
+        if matches!(change.what, What::Event(_) | What::Assumed(_) | What::Forgotten(_)) {
+            return;
+        }
+        match change.object {
+            ObjectRef::Object(id) if cluster.try_get::<Job>(id).is_some() => match change.what {
+                What::Created | What::Spec => keys.add(id),
+                _ => keys.add_after(id, BATCH_PERIOD),
+            },
+            ObjectRef::Pod(pod) => {
+                if let Some(ObjectRef::Object(owner)) = cluster.controller_of(pod)
+                    && cluster.try_get::<Job>(owner).is_some()
+                {
+                    keys.add_after(owner, BATCH_PERIOD);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn reconcile(&mut self, key: ObjectRef, cluster: &mut Cluster, cx: &mut Context<'_>) -> Action {
+        let ObjectRef::Object(id) = key else { return Action::Done };
+        if cluster.meta(key).removed {
+            self.memory.remove(&id);
+            sync::release_pods(id, cluster, cx);
+            return Action::Done;
+        }
+        let memory = self.memory.entry(id).or_default();
+        if let Some(unfinished) = memory.unfinished.take() {
+            unfinished.finish(cluster, cx);
+            return Action::Done;
+        }
+        let job: &Job = cluster.get(id);
+        if job.foreign || sync::is_finished(cluster, job) {
+            return Action::Done;
+        }
+        let mut sync = Sync::new(id, memory, cluster, cx.now());
+        let action = sync.run(memory, cluster, cx);
+        if sync.has_rest() {
+            memory.unfinished = Some(sync);
+            return Action::Continue;
+        }
+        action
+    }
+}

@@ -1,0 +1,440 @@
+//! One sync of a Job: what its pods came to, whether it is over, its status (`syncJob`, `trackJobStatusAndRemoveFinalizers`).
+
+use std::collections::BTreeSet;
+
+use super::backoff::{BackoffRecord, finish_time};
+use super::indexes::{format_indexes, parse_indexes};
+use super::policies::{FailedPod, FailureVerdict, match_failure_policy, match_success_policy};
+use super::{COMPLETION_INDEX, Memory, TRACKING_FINALIZER};
+use crate::cluster::objects::{Job, JobStatus};
+use crate::cluster::{
+    Cluster, Condition, ConditionStatus, Conditions, ContainerState, EventType, ObjId, Pod, PodId, PodPhase,
+    RestartPolicy,
+};
+use crate::controllers::{Action, Context};
+use crate::engine::{Span, Time};
+
+/// One sync of one Job.
+#[derive(Debug)]
+pub(super) struct Sync {
+    pub(super) id: ObjId,
+    pub(super) pods: Vec<PodId>,
+    pub(super) active: Vec<PodId>,
+    pub(super) terminating: i32,
+    pub(super) succeeded: i32,
+    failed: i32,
+    pub(super) succeeded_indexes: BTreeSet<i32>,
+    pub(super) failed_indexes: BTreeSet<i32>,
+    pub(super) backoff: BackoffRecord,
+    /// Pods to be counted: succeeded or failed.
+    counted: Vec<(PodId, Count)>,
+    /// `active` and `ready` as they are to be written.
+    n_active: i32,
+    n_ready: i32,
+    ending: Option<Verdict>,
+    rest: bool,
+    pub(super) requeue: Option<Span>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Count {
+    Succeeded,
+    Failed,
+    Ignored,
+}
+
+/// How a Job ends.
+#[derive(Clone, Debug)]
+struct Verdict {
+    success: bool,
+    reason: String,
+    message: String,
+}
+
+impl Verdict {
+    fn failure(reason: &str, message: impl Into<String>) -> Verdict {
+        Verdict { success: false, reason: reason.to_owned(), message: message.into() }
+    }
+}
+
+/// Whether a Job has one of its two final conditions.
+pub(super) fn is_finished(cluster: &Cluster, job: &Job) -> bool {
+    ["Complete", "Failed"].iter().any(|kind| has_condition(cluster, job, kind))
+}
+
+fn has_condition(cluster: &Cluster, job: &Job, kind: &str) -> bool {
+    cluster.interner.find(kind).is_some_and(|kind| job.status.conditions.is_true(kind))
+}
+
+/// Pods of a Job that is gone lose its finalizer.
+pub(super) fn release_pods(id: ObjId, cluster: &mut Cluster, cx: &mut Context<'_>) {
+    let finalizer = cluster.interner.sym(TRACKING_FINALIZER);
+    let pods: Vec<PodId> = cluster.pods_of(id).collect();
+    for pod in pods {
+        if cluster.pod(pod).meta.finalizers.contains(&finalizer) {
+            cluster.remove_finalizer(pod, finalizer);
+            cx.wrote();
+        }
+    }
+}
+
+/// The completion index of a pod, if it has a valid one.
+pub(super) fn index_of(cluster: &Cluster, pod: PodId) -> Option<i32> {
+    let annotations = cluster.pod(pod).meta.annotations;
+    cluster.interner.value_text(annotations, COMPLETION_INDEX)?.parse().ok().filter(|&index| index >= 0)
+}
+
+/// Whether a pod counts as failed: also one being deleted, unless it is replaced only when it has ended (`isPodFailed`).
+fn is_failed(job: &Job, pod: &Pod) -> bool {
+    pod.phase == PodPhase::Failed
+        || !job.replace_when_failed && pod.meta.is_deleting() && pod.phase != PodPhase::Succeeded
+}
+
+impl Sync {
+    pub(super) fn new(id: ObjId, memory: &mut Memory, cluster: &mut Cluster, now: Time) -> Sync {
+        let finalizer = cluster.interner.sym(TRACKING_FINALIZER);
+        let job: Job = cluster.get::<Job>(id).clone();
+        let pods: Vec<PodId> = cluster.pods_of(id).collect();
+        let active: Vec<PodId> = pods.iter().copied().filter(|&pod| cluster.pod(pod).is_active()).collect();
+        let ready = cluster.words.ready;
+        let n_ready = active.iter().filter(|&&pod| cluster.pod(pod).conditions.is_true(ready)).count() as i32;
+        let terminating = pods.iter().map(|&pod| cluster.pod(pod));
+        let terminating = terminating.filter(|pod| pod.meta.is_deleting() && !pod.phase.is_terminal()).count() as i32;
+        let tracked = |pod: &PodId| cluster.pod(*pod).meta.finalizers.contains(&finalizer);
+        let mut counted = Vec::new();
+        for &pod in pods.iter().filter(|pod| tracked(pod)) {
+            let row = cluster.pod(pod);
+            if row.phase == PodPhase::Succeeded {
+                counted.push((pod, Count::Succeeded));
+            } else if is_failed(&job, row) {
+                let counts = failure_verdict(cluster, &job, pod).is_none_or(|verdict| verdict.counts);
+                counted.push((pod, if counts { Count::Failed } else { Count::Ignored }));
+            }
+        }
+        let mut sync = Sync {
+            id,
+            n_active: active.len() as i32,
+            pods,
+            active,
+            terminating,
+            succeeded: job.status.succeeded,
+            failed: job.status.failed,
+            succeeded_indexes: BTreeSet::new(),
+            failed_indexes: BTreeSet::new(),
+            backoff: memory.backoff,
+            counted,
+            n_ready,
+            ending: None,
+            rest: false,
+            requeue: None,
+        };
+        sync.count(&job, memory, cluster, now);
+        sync
+    }
+
+    fn count(&mut self, job: &Job, memory: &mut Memory, cluster: &Cluster, _: Time) {
+        let ends = |of: Count| -> Vec<Time> {
+            let pods = self.counted.iter().filter(|(_, count)| *count == of);
+            pods.map(|&(pod, _)| finish_time(cluster, cluster.pod(pod))).collect()
+        };
+        let (good, bad) = (ends(Count::Succeeded), ends(Count::Failed));
+        self.succeeded += good.len() as i32;
+        self.failed += bad.len() as i32;
+        if !good.is_empty() || !bad.is_empty() {
+            self.backoff = self.backoff.after(&good, &bad);
+            memory.backoff = self.backoff;
+        }
+        if !job.indexed {
+            return;
+        }
+        let completions = job.completions.unwrap_or(0);
+        self.succeeded_indexes = parse_indexes(&job.status.completed_indexes, completions);
+        for &(pod, count) in &self.counted {
+            let Some(index) = index_of(cluster, pod).filter(|&index| index < completions) else { continue };
+            match count {
+                Count::Succeeded => _ = self.succeeded_indexes.insert(index),
+                Count::Failed => {
+                    let record = memory.by_index.entry(index).or_default();
+                    *record = record.after(&[], &[finish_time(cluster, cluster.pod(pod))]);
+                }
+                Count::Ignored => {}
+            }
+        }
+        self.succeeded = self.succeeded_indexes.len() as i32;
+        if let Some(limit) = job.backoff_limit_per_index {
+            self.failed_indexes = parse_indexes(job.status.failed_indexes.as_deref().unwrap_or(""), completions);
+            for &(pod, count) in &self.counted {
+                let Some(index) = index_of(cluster, pod).filter(|_| count == Count::Failed) else { continue };
+                let failures = memory.by_index.get(&index).map_or(0, |record| record.failures);
+                let fail_index =
+                    failure_verdict(cluster, job, pod).is_some_and(|verdict| verdict.action == "FailIndex");
+                if fail_index || i64::from(failures) > i64::from(limit) {
+                    self.failed_indexes.insert(index);
+                }
+            }
+        }
+    }
+
+    /// Decides, creates or deletes pods, and writes the first part of the status.
+    pub(super) fn run(&mut self, memory: &mut Memory, cluster: &mut Cluster, cx: &mut Context<'_>) -> Action {
+        let job: Job = cluster.get::<Job>(self.id).clone();
+        let now = cx.now();
+        let mut status = job.status.clone();
+        if status.start_time.is_none() && !job.suspend {
+            status.start_time = Some(now);
+        }
+        self.ending = self.verdict(&job, status.start_time, cluster, now);
+        let mut failure = None;
+        if self.ending.is_some() {
+            self.delete_active(cluster, cx);
+        } else {
+            let managed = if cluster.meta(self.id.into()).is_deleting() {
+                Ok(self.active.len() as i32)
+            } else {
+                self.manage(&job, memory, cluster, cx)
+            };
+            match managed {
+                Ok(n_active) => self.n_active = n_active,
+                Err((n_active, error)) => (self.n_active, failure) = (n_active, Some(error)),
+            }
+            self.check_completion(&job);
+            self.check_suspended(&job, &mut status, cluster, now);
+        }
+        self.write_first(&job, status, cluster, cx);
+        match (failure, self.requeue) {
+            (Some(error), _) => Action::Failed(error),
+            (None, Some(delay)) => Action::RequeueAfter(delay),
+            (None, None) => Action::Done,
+        }
+    }
+
+    /// A ready pod is being deleted.
+    pub(super) fn forget_ready(&mut self) {
+        self.n_ready -= 1;
+    }
+
+    /// Whether the finalizers of counted pods are still to be removed.
+    pub(super) fn has_rest(&self) -> bool {
+        self.rest
+    }
+
+    fn verdict(&mut self, job: &Job, start: Option<Time>, cluster: &Cluster, now: Time) -> Option<Verdict> {
+        let of_condition = |kind: &str| {
+            let condition = job.status.conditions.get(cluster.interner.find(kind)?)?;
+            Some((cluster.interner.text(condition.reason), cluster.interner.text(condition.message)))
+        };
+        if let Some((reason, message)) = of_condition("SuccessCriteriaMet") {
+            return Some(Verdict { success: true, reason: reason.to_owned(), message: message.to_owned() });
+        }
+        if let Some((reason, message)) = of_condition("FailureTarget") {
+            return Some(Verdict::failure(reason, message));
+        }
+        let failed = self.pods.iter().filter(|&&pod| is_failed(job, cluster.pod(pod)));
+        let message = failed.filter_map(|&pod| failure_verdict(cluster, job, pod)?.message).next();
+        if let Some(message) = message {
+            return Some(Verdict::failure("PodFailurePolicy", message));
+        }
+        if i64::from(self.failed) > i64::from(job.backoff_limit) || self.restarts_exceed(job, cluster) {
+            return Some(Verdict::failure("BackoffLimitExceeded", "Job has reached the specified backoff limit"));
+        }
+        if let (Some(seconds), Some(start), false) = (job.active_deadline_seconds, start, job.suspend) {
+            let deadline = start.truncated_to_seconds() + Span::from_secs(u64::try_from(seconds).unwrap_or(0));
+            if deadline <= now {
+                return Some(Verdict::failure("DeadlineExceeded", "Job was active longer than specified deadline"));
+            }
+            self.requeue = Some(deadline.since(now));
+        }
+        self.index_verdict(job)
+    }
+
+    fn index_verdict(&self, job: &Job) -> Option<Verdict> {
+        let completions = job.completions.filter(|_| job.indexed)?;
+        let n_failed = self.failed_indexes.len() as i32;
+        if job.backoff_limit_per_index.is_some() {
+            if job.max_failed_indexes.is_some_and(|max| n_failed > max) {
+                let message = "Job has exceeded the specified maximal number of failed indexes";
+                return Some(Verdict::failure("MaxFailedIndexesExceeded", message));
+            }
+            if n_failed > 0 && n_failed + self.succeeded >= completions {
+                return Some(Verdict::failure("FailedIndexes", "Job has failed indexes"));
+            }
+        }
+        let policy = job.success_policy.as_ref()?;
+        let message = match_success_policy(policy, completions, &self.succeeded_indexes)?;
+        Some(Verdict { success: true, reason: "SuccessPolicy".to_owned(), message })
+    }
+
+    /// With `OnFailure` the restarts of running pods count instead (`pastBackoffLimitOnFailure`).
+    fn restarts_exceed(&self, job: &Job, cluster: &Cluster) -> bool {
+        if cluster.specs.get(job.template.spec).restart_policy != RestartPolicy::OnFailure {
+            return false;
+        }
+        let rows = self.pods.iter().map(|&pod| cluster.pod(pod));
+        let living = rows.filter(|pod| matches!(pod.phase, PodPhase::Running | PodPhase::Pending));
+        let restarts: i64 =
+            living.flat_map(|pod| pod.containers.iter()).map(|container| i64::from(container.restarts)).sum();
+        if job.backoff_limit == 0 { restarts > 0 } else { restarts >= i64::from(job.backoff_limit) }
+    }
+
+    fn delete_active(&mut self, cluster: &mut Cluster, cx: &mut Context<'_>) {
+        let source = cluster.words.job_controller;
+        for pod in self.active.clone() {
+            cx.wrote();
+            cx.pods.delete_with_event(cluster, self.id, pod, source);
+            if !cluster.pod(pod).meta.removed {
+                self.terminating += 1;
+            }
+        }
+        let success = self.ending.as_ref().is_some_and(|ending| ending.success);
+        if !success {
+            // When the Job is over, every pod that has not ended counts as failed.
+            let finalizer = cluster.interner.sym(TRACKING_FINALIZER);
+            for &pod in &self.pods {
+                let known = self.counted.iter().any(|&(other, _)| other == pod);
+                if !known && cluster.pod(pod).meta.finalizers.contains(&finalizer) {
+                    self.counted.push((pod, Count::Failed));
+                    self.failed += 1;
+                }
+            }
+        }
+        (self.n_active, self.n_ready) = (0, 0);
+    }
+
+    fn check_completion(&mut self, job: &Job) {
+        let complete = match job.completions {
+            None => self.succeeded > 0 && self.n_active == 0,
+            Some(completions) => self.succeeded >= completions && self.n_active == 0,
+        };
+        if complete {
+            self.ending = Some(Verdict {
+                success: true,
+                reason: "CompletionsReached".to_owned(),
+                message: "Reached expected number of succeeded pods".to_owned(),
+            });
+        }
+    }
+
+    fn check_suspended(&self, job: &Job, status: &mut JobStatus, cluster: &mut Cluster, now: Time) {
+        if self.ending.is_some() {
+            return;
+        }
+        let suspended = has_condition(cluster, job, "Suspended");
+        let (reason, message) = match (job.suspend, suspended) {
+            (true, false) => ("JobSuspended", "Job suspended"),
+            (false, true) => ("JobResumed", "Job resumed"),
+            _ => return,
+        };
+        set_condition(&mut status.conditions, "Suspended", job.suspend.into(), reason, message, cluster, now);
+        if !job.suspend {
+            status.start_time = Some(now);
+        } else {
+            status.start_time = None;
+        }
+        let event = if job.suspend { "Suspended" } else { "Resumed" };
+        let source = cluster.words.job_controller;
+        cluster.record_event(self.id, EventType::Normal, event, message, source);
+    }
+
+    /// The first part of the status: what is active, indexes, and that the end has come. Counters follow when the finalizers of the
+    /// counted pods are gone.
+    fn write_first(&mut self, job: &Job, mut status: JobStatus, cluster: &mut Cluster, cx: &mut Context<'_>) {
+        status.active = self.n_active;
+        status.ready = Some(self.n_ready);
+        status.terminating = Some(self.terminating);
+        status.tracked = true;
+        if job.indexed {
+            status.succeeded = self.succeeded;
+            status.completed_indexes = format_indexes(&self.succeeded_indexes);
+            if job.backoff_limit_per_index.is_some() {
+                status.failed_indexes = Some(format_indexes(&self.failed_indexes));
+            }
+        }
+        if let Some(ending) = &self.ending {
+            let kind = if ending.success { "SuccessCriteriaMet" } else { "FailureTarget" };
+            let now = cx.now();
+            set_condition(
+                &mut status.conditions,
+                kind,
+                ConditionStatus::True,
+                &ending.reason,
+                &ending.message,
+                cluster,
+                now,
+            );
+        }
+        if cluster.get::<Job>(self.id).status != status {
+            cluster.update_status::<Job>(self.id, |job| job.status = status);
+            cx.wrote();
+        }
+        self.rest = !self.counted.is_empty() || self.ending.is_some();
+    }
+
+    /// Removes the finalizers of the counted pods, counts them, and writes the end once no pod is left running.
+    pub(super) fn finish(self, cluster: &mut Cluster, cx: &mut Context<'_>) {
+        let finalizer = cluster.interner.sym(TRACKING_FINALIZER);
+        for &(pod, _) in &self.counted {
+            cluster.remove_finalizer(pod, finalizer);
+            cx.wrote();
+        }
+        let now = cx.now();
+        let mut status = cluster.get::<Job>(self.id).status.clone();
+        (status.succeeded, status.failed) = (self.succeeded, self.failed);
+        let over = self.ending.as_ref().filter(|_| self.terminating == 0);
+        if let Some(ending) = over {
+            let kind = if ending.success { "Complete" } else { "Failed" };
+            let (reason, message) = (&ending.reason, &ending.message);
+            set_condition(&mut status.conditions, kind, ConditionStatus::True, reason, message, cluster, now);
+            if ending.success {
+                status.completion_time = Some(now);
+            }
+            let source = cluster.words.job_controller;
+            match ending.success {
+                true => cluster.record_event(self.id, EventType::Normal, "Completed", "Job completed", source),
+                false => cluster.record_event(self.id, EventType::Warning, reason, message, source),
+            }
+        }
+        if cluster.get::<Job>(self.id).status != status {
+            cluster.update_status::<Job>(self.id, |job| job.status = status);
+            cx.wrote();
+        }
+    }
+}
+
+/// What the failure policy says of a pod that has failed.
+fn failure_verdict(cluster: &Cluster, job: &Job, pod: PodId) -> Option<FailureVerdict> {
+    let policy = job.failure_policy.as_ref()?;
+    let (row, spec) = (cluster.pod(pod), cluster.spec_of(pod));
+    if row.phase != PodPhase::Failed {
+        return None;
+    }
+    let names = spec.container_names.iter().map(|&name| cluster.interner.text(name));
+    let exits = names.zip(&row.containers).filter_map(|(name, container)| match container.state {
+        ContainerState::Terminated(end) => Some((name, end.exit_code)),
+        _ => None,
+    });
+    let conditions = row.conditions.iter();
+    match_failure_policy(
+        policy,
+        &FailedPod {
+            name: format!("{}/{}", cluster.namespace(pod), cluster.name(pod)),
+            exits: exits.collect(),
+            conditions: conditions.map(|c| (cluster.interner.text(c.kind), c.status.as_str())).collect(),
+        },
+    )
+}
+
+fn set_condition(
+    conditions: &mut Conditions,
+    kind: &str,
+    status: ConditionStatus,
+    reason: &str,
+    message: &str,
+    cluster: &mut Cluster,
+    now: Time,
+) {
+    let mut sym = |text: &str| cluster.interner.sym(text);
+    let (kind, reason, message) = (sym(kind), sym(reason), sym(message));
+    if conditions.get(kind).is_none_or(|old| old.status != status) {
+        conditions.set(Condition { kind, status, reason, message, transition: now, update: now });
+    }
+}
