@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use super::disruption::{demand, disruptions_allowed};
 use super::endpoint_slice::{PodFacts, endpoint_conditions};
 use super::horizontal_pod_autoscaler::behavior::{self, Record};
-use super::horizontal_pod_autoscaler::replicas::{PodSample, PodState, Target, Tolerances, by_average, by_value, per_pod};
+use super::horizontal_pod_autoscaler::replicas::{
+    PodSample, PodState, Target, Tolerances, by_average, by_value, per_pod,
+};
 use super::node_lifecycle::{ZoneState, eviction_period, zone_state};
 use crate::api::int_or_percent::IntOrPercent;
-use crate::api::toleration::{
-    EvictionVerdict, Taint, TaintEffect, Toleration, TolerationOperator, taint_eviction,
-};
+use crate::api::toleration::{EvictionVerdict, Taint, TaintEffect, Toleration, TolerationOperator, taint_eviction};
 use crate::cluster::objects::{DisruptionBound, ScalingPolicy, ScalingRules, SelectPolicy};
 use crate::engine::{Span, Time};
 
@@ -24,7 +24,8 @@ pub fn case(group: &str, input: &Value) -> Option<Value> {
         "hpa.pods_metric" => pods_metric(input),
         "hpa.object_external_metric" => one_value(input),
         "hpa.no_behavior_limits" => {
-            let (replicas, limit) = behavior::bound(int(input, "cur")?, int(input, "desired")?, int(input, "min")?, int(input, "max")?);
+            let (replicas, limit) =
+                behavior::bound(int(input, "cur")?, int(input, "desired")?, int(input, "min")?, int(input, "max")?);
             Some(json!([replicas, limit.texts().0]))
         }
         "hpa.stabilize_no_behavior" => {
@@ -38,7 +39,14 @@ pub fn case(group: &str, input: &Value) -> Option<Value> {
             let window = |key: &str| Span::from_secs(input[key].as_u64().unwrap_or(0));
             let mut records = records(&input["recommendations"]);
             let (up, down) = (window("upWindow"), window("downWindow"));
-            Some(json!(behavior::stabilize_with(&mut records, int(input, "cur")?, int(input, "desired")?, up, down, NOW)))
+            Some(json!(behavior::stabilize_with(
+                &mut records,
+                int(input, "cur")?,
+                int(input, "desired")?,
+                up,
+                down,
+                NOW
+            )))
         }
         "pdb.status" => budget_status(input),
         "zone_eviction" => zone(input),
@@ -192,9 +200,8 @@ fn zone(input: &Value) -> Option<Value> {
 /// Taints by key, tolerations as `key:seconds` or `key:forever`.
 fn taints(input: &Value) -> Option<Value> {
     let keys = input["node_taints"].as_array()?.iter().filter_map(Value::as_str);
-    let taints: Vec<Taint> = keys
-        .map(|key| Taint { key: key.to_owned(), value: String::new(), effect: TaintEffect::NoExecute })
-        .collect();
+    let taints: Vec<Taint> =
+        keys.map(|key| Taint { key: key.to_owned(), value: String::new(), effect: TaintEffect::NoExecute }).collect();
     let texts = input["tolerations"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let tolerations: Vec<Toleration> = texts
         .filter_map(|text| text.split_once(':'))
@@ -227,7 +234,9 @@ fn endpoint(input: &Value) -> Option<Value> {
     };
     let publish = input["publishNotReadyAddresses"].as_bool().unwrap_or(false);
     Some(match endpoint_conditions(facts, publish) {
-        Some((ready, serving, terminating)) => json!({ "ready": ready, "serving": serving, "terminating": terminating }),
+        Some((ready, serving, terminating)) => {
+            json!({ "ready": ready, "serving": serving, "terminating": terminating })
+        }
         None => json!("not in slice"),
     })
 }

@@ -199,9 +199,15 @@ mod tests {
 
     #[test]
     fn zones_fail_together_and_failures_overlap() {
-        let steps = [json!({ "at": "10s", "fail": "zone/a", "for": "20s" }), json!({ "at": "20s", "fail": "node/n2", "for": "1m" })];
+        let steps = [
+            json!({ "at": "10s", "fail": "zone/a", "for": "20s" }),
+            json!({ "at": "20s", "fail": "node/n2", "for": "1m" }),
+        ];
         let at = |second, node: &str, silent| (second, node.to_owned(), silent);
-        assert_eq!(run(&steps, 1, 200), [at(10, "n1", true), at(10, "n2", true), at(30, "n1", false), at(80, "n2", false)]);
+        assert_eq!(
+            run(&steps, 1, 200),
+            [at(10, "n1", true), at(10, "n2", true), at(30, "n1", false), at(80, "n2", false)]
+        );
     }
 
     #[test]

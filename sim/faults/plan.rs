@@ -68,7 +68,15 @@ pub enum Failure {
 
 /// Failures that a scenario may name and that are not modelled.
 const NOT_MODELLED: [&str; 9] = [
-    "container", "kubelet", "image-registry", "api-server", "etcd", "scheduler", "controller-manager", "slow-node", "network",
+    "container",
+    "kubelet",
+    "image-registry",
+    "api-server",
+    "etcd",
+    "scheduler",
+    "controller-manager",
+    "slow-node",
+    "network",
 ];
 
 impl Fault {
@@ -94,12 +102,16 @@ impl Fault {
             None | Some("crash") => Failure::Crash,
             Some("partition") => Failure::Partition,
             Some(other) => {
-                return Err(FieldError::new("how", format!("nodes do not fail by `{other}`")).help("write crash or partition"));
+                return Err(
+                    FieldError::new("how", format!("nodes do not fail by `{other}`")).help("write crash or partition")
+                );
             }
         };
         let when = if step["drawn"].is_null() {
             if target == Target::EachNode {
-                return Err(FieldError::new("fail", "which node?").help("write node/NAME, or drawn: {mtbf, mttr} for all"));
+                return Err(
+                    FieldError::new("fail", "which node?").help("write node/NAME, or drawn: {mtbf, mttr} for all")
+                );
             }
             let Some(at) = span("at")? else { return Err(FieldError::new("at", "a failure needs `at` or `drawn`")) };
             When::Once { at: Time::ZERO + at, lasts: span("for")? }
@@ -138,11 +150,15 @@ fn read_target(fail: &Value) -> Result<Target, FieldError> {
             None => Err(FieldError::new("fail", "a label is key=value")),
         },
         _ if NOT_MODELLED.contains(&kind) => {
-            Err(FieldError::new("fail", format!("failures of `{kind}` are not modelled")).help("nodes fail: node/NAME, zone/NAME, label/KEY=VALUE"))
+            Err(FieldError::new("fail", format!("failures of `{kind}` are not modelled"))
+                .help("nodes fail: node/NAME, zone/NAME, label/KEY=VALUE"))
         }
         _ => {
             let guess = nearest(kind, ["node", "zone", "label"].into_iter().chain(NOT_MODELLED));
-            let help = guess.map_or_else(|| "write node/NAME, zone/NAME, label/KEY=VALUE".to_owned(), |guess| format!("did you mean `{guess}`?"));
+            let help = guess.map_or_else(
+                || "write node/NAME, zone/NAME, label/KEY=VALUE".to_owned(),
+                |guess| format!("did you mean `{guess}`?"),
+            );
             Err(FieldError::new("fail", format!("`{text}` is nothing that fails")).help(help))
         }
     }

@@ -90,10 +90,11 @@ impl ScalingRules {
                 Some("Disabled") => SelectPolicy::Disabled,
                 _ => SelectPolicy::Max,
             },
-            window: Span::from_secs(
-                rules["stabilizationWindowSeconds"].as_u64().unwrap_or(if up { 0 } else { 300 }),
-            ),
-            tolerance: rules["tolerance"].as_str().and_then(|text| text.parse::<crate::api::quantity::Quantity>().ok()).map(|q| q.to_f64()),
+            window: Span::from_secs(rules["stabilizationWindowSeconds"].as_u64().unwrap_or(if up { 0 } else { 300 })),
+            tolerance: rules["tolerance"]
+                .as_str()
+                .and_then(|text| text.parse::<crate::api::quantity::Quantity>().ok())
+                .map(|q| q.to_f64()),
         }
     }
 }

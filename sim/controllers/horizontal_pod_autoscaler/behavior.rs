@@ -31,10 +31,18 @@ impl Limit {
     pub fn texts(self) -> (&'static str, &'static str) {
         match self {
             Limit::DesiredWithinRange => ("DesiredWithinRange", "the desired count is within the acceptable range"),
-            Limit::TooFewReplicas => ("TooFewReplicas", "the desired replica count is less than the minimum replica count"),
-            Limit::TooManyReplicas => ("TooManyReplicas", "the desired replica count is more than the maximum replica count"),
-            Limit::ScaleUpLimit => ("ScaleUpLimit", "the desired replica count is increasing faster than the maximum scale rate"),
-            Limit::ScaleDownLimit => ("ScaleDownLimit", "the desired replica count is decreasing faster than the maximum scale rate"),
+            Limit::TooFewReplicas => {
+                ("TooFewReplicas", "the desired replica count is less than the minimum replica count")
+            }
+            Limit::TooManyReplicas => {
+                ("TooManyReplicas", "the desired replica count is more than the maximum replica count")
+            }
+            Limit::ScaleUpLimit => {
+                ("ScaleUpLimit", "the desired replica count is increasing faster than the maximum scale rate")
+            }
+            Limit::ScaleDownLimit => {
+                ("ScaleDownLimit", "the desired replica count is decreasing faster than the maximum scale rate")
+            }
         }
     }
 }

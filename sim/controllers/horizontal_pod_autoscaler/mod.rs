@@ -123,10 +123,24 @@ impl HorizontalPodAutoscalerController {
                 return;
             }
         };
-        set(hpa, "AbleToScale", true, "SucceededGetScale", "the HPA controller was able to get the target's current scale", cluster);
+        set(
+            hpa,
+            "AbleToScale",
+            true,
+            "SucceededGetScale",
+            "the HPA controller was able to get the target's current scale",
+            cluster,
+        );
         let current = scale.wanted;
         let (desired, reason) = if current == 0 && hpa.min != 0 {
-            set(hpa, "ScalingActive", false, "ScalingDisabled", "scaling is disabled since the replica count of the target is zero", cluster);
+            set(
+                hpa,
+                "ScalingActive",
+                false,
+                "ScalingDisabled",
+                "scaling is disabled since the replica count of the target is zero",
+                cluster,
+            );
             (0, String::new())
         } else if current > hpa.max {
             (hpa.max, "Current number of replicas above Spec.MaxReplicas".to_owned())
@@ -136,7 +150,11 @@ impl HorizontalPodAutoscalerController {
             hpa.current_metrics.clear();
             match self.by_metrics(id, hpa, &scale, cluster) {
                 Ok((proposal, metric)) => {
-                    let reason = if proposal > current { format!("{metric} above target") } else { "All metrics below target".to_owned() };
+                    let reason = if proposal > current {
+                        format!("{metric} above target")
+                    } else {
+                        "All metrics below target".to_owned()
+                    };
                     (self.normalize(id, hpa, current, proposal, cluster, cx.now()), reason)
                 }
                 Err(error) => {
@@ -215,10 +233,14 @@ impl HorizontalPodAutoscalerController {
         };
         let (reason, text) = match (stabilized, &hpa.behavior) {
             (replicas, _) if replicas == proposal => ("ReadyForNewScale", "recommended size matches current size"),
-            (replicas, Some(_)) if replicas < proposal => {
-                ("ScaleUpStabilized", "recent recommendations were lower than current one, applying the lowest recent recommendation")
-            }
-            _ => ("ScaleDownStabilized", "recent recommendations were higher than current one, applying the highest recent recommendation"),
+            (replicas, Some(_)) if replicas < proposal => (
+                "ScaleUpStabilized",
+                "recent recommendations were lower than current one, applying the lowest recent recommendation",
+            ),
+            _ => (
+                "ScaleDownStabilized",
+                "recent recommendations were higher than current one, applying the highest recent recommendation",
+            ),
         };
         set(hpa, "AbleToScale", true, reason, text, cluster);
         let (reason, text) = limit.texts();
@@ -235,7 +257,9 @@ impl HorizontalPodAutoscalerController {
         cluster: &mut Cluster,
     ) -> Result<(i32, String), String> {
         let (mut best, mut first_error, mut n_invalid) = (None::<(i32, String)>, None::<MetricError>, 0);
-        let tolerance = |rules: Option<&crate::cluster::objects::ScalingRules>| rules.and_then(|rules| rules.tolerance).unwrap_or(0.1);
+        let tolerance = |rules: Option<&crate::cluster::objects::ScalingRules>| {
+            rules.and_then(|rules| rules.tolerance).unwrap_or(0.1)
+        };
         let tolerances = Tolerances {
             up: tolerance(hpa.behavior.as_ref().map(|rules| &rules.0)),
             down: tolerance(hpa.behavior.as_ref().map(|rules| &rules.1)),
@@ -257,7 +281,10 @@ impl HorizontalPodAutoscalerController {
         }
         let error = first_error.map(|error| {
             let of = hpa.metrics.len();
-            let text = format!("invalid metrics ({n_invalid} invalid out of {of}), first error is: {}{}", error.prefix, error.text);
+            let text = format!(
+                "invalid metrics ({n_invalid} invalid out of {of}), first error is: {}{}",
+                error.prefix, error.text
+            );
             (error, text)
         });
         match (best, error) {
@@ -308,7 +335,11 @@ impl HorizontalPodAutoscalerController {
         let (replicas, shown) = replicas::per_pod(scale.wanted, &samples, target, tolerances).ok_or_else(none)?;
         let (text, mut current) = match target {
             Target::Utilization(_) => {
-                let used: Vec<i64> = samples.iter().filter(|pod| pod.state == PodState::Ready).filter_map(|pod| pod.usage_milli).collect();
+                let used: Vec<i64> = samples
+                    .iter()
+                    .filter(|pod| pod.state == PodState::Ready)
+                    .filter_map(|pod| pod.usage_milli)
+                    .collect();
                 let mean = used.iter().sum::<i64>().checked_div(used.len() as i64).unwrap_or(0);
                 (
                     format!("{name} {words} utilization (percentage of request)"),
@@ -388,8 +419,9 @@ fn request(pod: PodId, container: Option<&str>, resource: &str, cluster: &Cluste
     for spec in cluster.spec_of(pod).typed.containers.iter().filter(|c| container.is_none_or(|name| c.name == name)) {
         let requests = spec.resources.as_ref().and_then(|resources| resources.requests.as_ref());
         let amount = requests.and_then(|requests| requests.get(resource)).and_then(|q| q.0.parse::<Quantity>().ok());
-        let amount = amount
-            .ok_or_else(|| format!("missing request for {resource} in container {} of Pod {}", spec.name, cluster.name(pod)))?;
+        let amount = amount.ok_or_else(|| {
+            format!("missing request for {resource} in container {} of Pod {}", spec.name, cluster.name(pod))
+        })?;
         sum = sum.saturating_add(amount.milli_value());
     }
     Ok(sum)
