@@ -1,6 +1,7 @@
 //! The controllers of kube-controller-manager, one file each, and the component that hosts them.
 
 mod controller;
+pub mod cron_job;
 pub mod daemon_placement;
 pub mod daemon_set;
 pub mod deletion_rank;
@@ -22,6 +23,7 @@ pub use controller::{Action, Context, Controller, Keys};
 pub use token_bucket::TokenBucket;
 pub use work_queue::{WorkQueue, backoff};
 
+use cron_job::CronJobController;
 use daemon_set::DaemonSetController;
 use deployment::DeploymentController;
 use job::JobController;
@@ -63,6 +65,7 @@ fn all() -> Vec<Box<dyn Controller>> {
         Box::new(StatefulSetController),
         Box::new(DaemonSetController::default()),
         Box::new(JobController::default()),
+        Box::new(CronJobController),
         Box::new(TtlAfterFinishedController),
     ]
 }
