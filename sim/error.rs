@@ -73,6 +73,59 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// What is wrong with one field of a document whose place in the text only the caller knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// From the root of what was read, as Kubernetes writes field paths: `profiles[0].plugins.score`; empty for the whole.
+    pub path: String,
+    /// Whether it is about the field's name rather than its value: an unknown field, one that is missing something.
+    pub is_about_key: bool,
+    /// What is wrong, one sentence without a period.
+    pub what: String,
+    /// What would be right.
+    pub help: Option<String>,
+}
+
+impl FieldError {
+    /// An error about the value at `path`.
+    pub fn new(path: impl Into<String>, what: impl Into<String>) -> FieldError {
+        FieldError { path: path.into(), is_about_key: false, what: what.into(), help: None }
+    }
+
+    /// An error about the field `name` of the object at `path`, which has only the fields `known`.
+    pub fn unknown_field<'a>(path: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> FieldError {
+        let help = nearest(name, known).map(|known| format!("did you mean `{known}`?"));
+        let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        FieldError { path, is_about_key: true, what: format!("unknown field `{name}`"), help }
+    }
+
+    /// The same error with a cure.
+    pub fn help(mut self, help: impl Into<String>) -> FieldError {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The same error seen from further out: `path` leads to what was read.
+    pub fn inside(mut self, path: &str) -> FieldError {
+        self.path = match (path, self.path.as_str()) {
+            (path, "") => path.to_owned(),
+            ("", inner) => inner.to_owned(),
+            (path, inner) if inner.starts_with('[') => format!("{path}{inner}"),
+            (path, inner) => format!("{path}.{inner}"),
+        };
+        self
+    }
+
+    /// The error at a place, if the caller knows one.
+    pub fn placed(self, place: Option<Place>) -> Error {
+        let what = match (&place, self.path.as_str()) {
+            (None, path) if !path.is_empty() => format!("{path}: {}", self.what),
+            _ => self.what,
+        };
+        Error { place, what, help: self.help }
+    }
+}
+
 /// The known name nearest to `name`, if one is near enough to be what was meant.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod client;
 pub mod cluster;
 pub mod conformance;
 pub mod controllers;
@@ -9,11 +10,13 @@ pub mod engine;
 pub mod error;
 pub mod faults;
 pub mod kubectl;
+pub mod modelled;
 pub mod kubelet;
 pub mod metrics;
 pub mod network;
 pub mod report;
 pub mod scenario;
 pub mod scheduler;
+pub mod simulation;
 pub mod storage;
 pub mod workload;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `wavetank` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wavetank::cli::main()
+}

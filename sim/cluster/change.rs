@@ -44,6 +44,8 @@ pub enum What {
     Unschedulable,
     /// A node's allocatable resources changed.
     Allocatable,
+    /// A node's kubelet fell silent or came back; known to the kubelets alone.
+    Kubelet,
     /// Its deletion was requested: `deletionTimestamp` is set.
     Deleting,
     /// It is gone from the store.

@@ -2,9 +2,12 @@
 //! `realistic` (Kubernetes' defaults; the latencies of an idle cluster).
 //!
 //! Client limits (`--kube-api-qps`, `--kube-api-burst`) are Kubernetes' own defaults. The latencies are our assumption, measured on
-//! an idle single-node control plane of v1.36: a write takes a few milliseconds and a watcher sees it a few milliseconds later.
+//! an idle single-node control plane of v1.36: a write takes a few milliseconds and a watcher sees it a few milliseconds later. In a
+//! scenario a latency may be a distribution; who does not draw from it takes its median.
 
-use crate::engine::Span;
+mod read;
+
+use crate::engine::{Distribution, Draws, Purpose, Span};
 
 /// Latencies and limits of the control plane.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +20,8 @@ pub struct ControlPlane {
     pub bind_latency: Span,
     /// One scheduling cycle.
     pub scheduling_latency: Span,
+    /// The distributions of the four latencies, where the scenario gives them.
+    pub drawn: DrawnLatencies,
     /// Client limit of each controller (kube-controller-manager `--kube-api-qps`, default 20).
     pub controller_qps: f64,
     /// Burst of that limit (`--kube-api-burst`, default 30).
@@ -31,6 +36,36 @@ pub struct ControlPlane {
     pub node_monitor_period: Span,
     /// `--node-monitor-grace-period`.
     pub node_monitor_grace_period: Span,
+    /// When the node monitor runs first: an assumption about where in its period it stands at the beginning of a run.
+    pub node_monitor_phase: Span,
+    /// When pod garbage collection runs first: the same assumption for its period of 20 s.
+    pub pod_gc_phase: Span,
+}
+
+/// Latencies that are drawn anew each time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DrawnLatencies {
+    /// For `watch_delay`.
+    pub watch: Option<Distribution>,
+    /// For `write_latency`.
+    pub write: Option<Distribution>,
+    /// For `bind_latency`.
+    pub bind: Option<Distribution>,
+    /// For `scheduling_latency`.
+    pub scheduling: Option<Distribution>,
+}
+
+/// Which latency is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Latency {
+    /// `watch_delay`.
+    Watch,
+    /// `write_latency`.
+    Write,
+    /// `bind_latency`.
+    Bind,
+    /// `scheduling_latency`.
+    Scheduling,
 }
 
 /// How the kubelet's loops are timed.
@@ -56,6 +91,8 @@ impl ControlPlane {
             scheduler_qps: f64::INFINITY,
             scheduler_burst: u32::MAX,
             kubelet_timing: KubeletTiming::Ideal,
+            node_monitor_phase: Span::ZERO,
+            pod_gc_phase: Span::ZERO,
             ..ControlPlane::realistic()
         }
     }
@@ -67,6 +104,7 @@ impl ControlPlane {
             write_latency: Span::from_millis(3),
             bind_latency: Span::from_millis(5),
             scheduling_latency: Span::from_millis(1),
+            drawn: DrawnLatencies::default(),
             controller_qps: 20.0,
             controller_burst: 30,
             scheduler_qps: 50.0,
@@ -74,6 +112,26 @@ impl ControlPlane {
             kubelet_timing: KubeletTiming::Realistic,
             node_monitor_period: Span::from_secs(5),
             node_monitor_grace_period: Span::from_secs(50),
+            node_monitor_phase: Span::from_secs(2),
+            pod_gc_phase: Span::from_secs(10),
+        }
+    }
+
+    /// One latency: drawn where the scenario gives a distribution, else the fixed one. `entity` is a place in the input and `turn`
+    /// numbers its draws, so that two policies meet the same delays.
+    pub fn latency(&self, which: Latency, draws: &Draws, entity: u64, turn: u32) -> Span {
+        let (drawn, fixed, kind) = match which {
+            Latency::Watch => (&self.drawn.watch, self.watch_delay, 0),
+            Latency::Write => (&self.drawn.write, self.write_latency, 1),
+            Latency::Bind => (&self.drawn.bind, self.bind_latency, 2),
+            Latency::Scheduling => (&self.drawn.scheduling, self.scheduling_latency, 3),
+        };
+        match drawn {
+            None => fixed,
+            Some(distribution) => {
+                let turn = turn.wrapping_mul(4).wrapping_add(kind);
+                distribution.sample_span(&mut draws.stream(Purpose::WatchDelay, entity & ((1 << 56) - 1), turn))
+            }
         }
     }
 }

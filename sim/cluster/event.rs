@@ -44,14 +44,14 @@ pub enum WorkloadEvent {
     Departure(PodId),
 }
 
-/// Something on a node or in a pod. Pod events carry the pod's epoch: a stale one is dropped.
+/// Something on a node or in a pod. Pod events carry the turn of the worker or container that they belong to: a stale one is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KubeletEvent {
     /// The pod's worker does `step`.
     Pod {
         /// The pod.
         pod: PodId,
-        /// The pod's epoch when this was scheduled (its low 16 bits).
+        /// The turn of the pod's worker, or of its container, when this was scheduled.
         epoch: u16,
         /// What the worker does.
         step: PodStep,
@@ -62,7 +62,7 @@ pub enum KubeletEvent {
     Node {
         /// The node.
         node: NodeId,
-        /// Rises when the node's pending loops must be dropped.
+        /// The number of a step that comes in several.
         epoch: u16,
         /// Which loop.
         step: NodeStep,
@@ -88,13 +88,11 @@ pub enum PodStep {
     Liveness,
     /// A container's process ends by itself.
     ContainerExits,
-    /// Back-off is over: the container may start again.
+    /// A crash-loop or pull back-off is over: the worker looks what may start.
     Restart,
-    /// The next try of a failed image pull.
-    PullRetry,
     /// The kubelet sees the deletion.
     DeletionObserved,
-    /// A container has stopped after its stop signal.
+    /// The containers that the kubelet was stopping have stopped.
     ContainerStopped,
     /// Everything of the pod has stopped and been cleaned up: the object may go.
     Terminated,
@@ -109,12 +107,14 @@ pub enum PodStep {
 pub enum NodeStep {
     /// The node registers, or comes back after an outage.
     Register,
-    /// The serial image puller takes its next image.
+    /// An image pull has ended: the puller takes the next one.
     NextPull,
+    /// The node's status is sent because images have come or gone.
+    ReportImages,
     /// Node-pressure eviction takes its measures.
     PressureCheck,
-    /// A resource pressure ends after its transition period.
-    PressureEnd,
+    /// The next group of pods is stopped because the machine is being shut down; the epoch says which.
+    Shutdown,
 }
 
 /// Something in the network.

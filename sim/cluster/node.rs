@@ -8,7 +8,7 @@ use super::condition::Conditions;
 use super::ids::{PodId, ResourceId, Sym};
 use super::meta::Meta;
 use crate::api::toleration::Taint;
-use crate::engine::Time;
+use crate::engine::{Span, Time};
 
 /// A node.
 #[derive(Clone, Debug)]
@@ -29,10 +29,59 @@ pub struct Node {
     pub images: Vec<NodeImage>,
     /// The pods that count against it, assumed ones included, in the order in which they came.
     pub pods: Vec<PodId>,
-    /// When the control plane last heard of its kubelet (lease or status).
+    /// When its kubelet last began to renew its lease: at registration and at every return. While the kubelet runs, renewals
+    /// follow every [`LEASE_RENEW_INTERVAL`]; they are not events (see [`Node::last_heartbeat`]).
     pub heartbeat: Time,
+    /// Whether its kubelet works and reaches the control plane.
+    pub kubelet: KubeletHealth,
     /// Everything else of the manifest: `spec` and `status` as written.
     pub raw: Arc<Value>,
+}
+
+/// How often a kubelet renews the lease of its node (`nodeLeaseDurationSeconds` 40, a quarter of it).
+pub const LEASE_RENEW_INTERVAL: Span = Span::from_secs(10);
+
+/// Whether the kubelet of a node works and reaches the control plane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KubeletHealth {
+    /// It runs and reaches the API server.
+    #[default]
+    Running,
+    /// The machine is down: nothing runs on it, nothing is renewed.
+    Down {
+        /// Since when.
+        since: Time,
+    },
+    /// The machine is being shut down in order: the kubelet stops its pods and then falls silent.
+    ShuttingDown {
+        /// Since when.
+        since: Time,
+    },
+    /// Kubelet and containers run, but nothing gets through between them and the control plane.
+    Partitioned {
+        /// Since when.
+        since: Time,
+    },
+}
+
+impl KubeletHealth {
+    /// Since when the control plane has not heard of it; `None` while it runs.
+    pub fn silent_since(self) -> Option<Time> {
+        match self {
+            KubeletHealth::Running | KubeletHealth::ShuttingDown { .. } => None,
+            KubeletHealth::Down { since } | KubeletHealth::Partitioned { since } => Some(since),
+        }
+    }
+}
+
+impl Node {
+    /// When the control plane last heard of the kubelet, as of `now`: the last renewal of the lease, which its kubelet renews
+    /// every [`LEASE_RENEW_INTERVAL`] from [`Node::heartbeat`] on for as long as it gets through.
+    pub fn last_heartbeat(&self, now: Time) -> Time {
+        let until = self.kubelet.silent_since().map_or(now, |since| since.min(now));
+        let n_renewals = until.since(self.heartbeat).as_micros() / LEASE_RENEW_INTERVAL.as_micros();
+        self.heartbeat + LEASE_RENEW_INTERVAL * n_renewals
+    }
 }
 
 /// One taint of a node.
@@ -51,4 +100,29 @@ pub struct NodeImage {
     pub names: Vec<Sym>,
     /// `sizeBytes`.
     pub size_bytes: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renewals_stop_when_the_kubelet_falls_silent() {
+        let node = |kubelet| Node {
+            meta: crate::cluster::Cluster::new(0).bare_meta(),
+            unschedulable: false,
+            taints: Arc::new([]),
+            conditions: Conditions::default(),
+            capacity: Vec::new(),
+            allocatable: Vec::new(),
+            images: Vec::new(),
+            pods: Vec::new(),
+            heartbeat: Time::from_secs(3),
+            kubelet,
+            raw: Arc::new(Value::Null),
+        };
+        assert_eq!(node(KubeletHealth::Running).last_heartbeat(Time::from_secs(27)), Time::from_secs(23));
+        let down = KubeletHealth::Down { since: Time::from_secs(40) };
+        assert_eq!(node(down).last_heartbeat(Time::from_secs(90)), Time::from_secs(33));
+    }
 }

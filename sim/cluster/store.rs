@@ -28,6 +28,8 @@ pub struct Cluster {
     pub events: EventRecorder,
     /// The virtual date of the beginning of the run, in seconds since 1970.
     pub epoch_seconds: i64,
+    /// Whether the image registry answers: a fact of the world that faults change.
+    pub registry_up: bool,
     /// The virtual time of the writes now being made.
     pub(super) now: Time,
     pub(super) revision: u64,
@@ -59,6 +61,7 @@ impl Cluster {
             specs: Interned::default(),
             events: EventRecorder::default(),
             epoch_seconds,
+            registry_up: true,
             now: Time::ZERO,
             revision: 0,
             next_uid: 1,

@@ -78,4 +78,14 @@ words! {
     // Finalizers.
     foreground_deletion = "foregroundDeletion",
     orphan = "orphan",
+    node_status_never_updated = "NodeStatusNeverUpdated",
+    taint_eviction_controller = "taint-eviction-controller",
+    controller_manager = "controllermanager",
+    garbage_collector_controller = "garbage-collector-controller",
+    horizontal_pod_autoscaler = "horizontal-pod-autoscaler",
+    endpoint_slice_controller = "endpoint-slice-controller",
+    disruption_allowed = "DisruptionAllowed",
+    sufficient_pods = "SufficientPods",
+    insufficient_pods = "InsufficientPods",
+    sync_failed = "SyncFailed",
 }

@@ -1,4 +1,10 @@
 //! Golden cases of the real Kubernetes against ours.
 
+pub mod api;
 pub mod difference;
+pub mod kubectl;
+pub mod runner;
+pub mod scheduler;
+mod scheduler_preemption;
+mod sequences;
 pub mod tables;

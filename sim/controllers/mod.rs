@@ -1,5 +1,6 @@
 //! The controllers of kube-controller-manager, one file each, and the component that hosts them.
 
+mod anchored_tick;
 mod controller;
 pub mod cron_job;
 pub mod daemon_placement;
@@ -9,12 +10,21 @@ pub mod deployment;
 pub mod history;
 pub mod job;
 mod owned_pods;
+pub mod disruption;
+pub mod endpoint_slice;
+pub mod garbage_collector;
+pub mod namespace;
+pub mod node_lifecycle;
 pub mod pod_control;
 pub mod replica_set;
+pub mod pod_gc;
+pub mod resource_quota;
 pub mod rollout_math;
 pub mod stateful_set;
 #[cfg(test)]
 mod testing;
+pub mod service_account;
+pub mod taint_eviction;
 mod token_bucket;
 pub mod ttl_after_finished;
 mod work_queue;
@@ -67,6 +77,16 @@ fn all() -> Vec<Box<dyn Controller>> {
         Box::new(JobController::default()),
         Box::new(CronJobController),
         Box::new(TtlAfterFinishedController),
+        Box::new(garbage_collector::GarbageCollector::default()),
+        Box::new(namespace::NamespaceController),
+        Box::new(service_account::ServiceAccountController),
+        Box::new(disruption::DisruptionController),
+        Box::new(node_lifecycle::NodeLifecycleController::default()),
+        Box::new(taint_eviction::TaintEvictionController::default()),
+        Box::new(pod_gc::PodGcController::default()),
+        Box::new(JobController::default()),
+        Box::new(endpoint_slice::EndpointSliceController::default()),
+        Box::new(resource_quota::ResourceQuotaController),
     ]
 }
 

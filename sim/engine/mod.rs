@@ -10,7 +10,7 @@ mod queue;
 mod random;
 
 pub use clock::{Span, SpanError, Time};
-pub use distribution::{Distribution, DistributionError};
+pub use distribution::{Distribution, DistributionError, Shape, Unit, open_unit};
 pub use ids::{Id, IdVec};
 pub use queue::{Event, EventQueue, Phase};
 pub use random::{Draws, Purpose};

@@ -1,7 +1,6 @@
 //! The event queue: a monotone radix heap, ordered by (time, phase, order of pushing).
 //!
-//! A push or pop touches each event at most once per power of two of its distance, so the cost per event does not grow with the
-//! number pending. `std::collections::BinaryHeap` is its oracle in the tests and its peer in the benchmark.
+//! An event moves at most once per digit of its distance (base 64), so the cost per event does not grow with the number pending. `std::collections::BinaryHeap` is its oracle in the tests and its peer in the benchmark.
 
 use std::collections::VecDeque;
 
@@ -38,6 +37,15 @@ pub trait Event: Copy {
     fn phase(&self) -> Phase;
 }
 
+/// Bits of a digit: fewer moves per event against more buckets to touch.
+const DIGIT_BITS: u32 = 6;
+/// Buckets of one level.
+const DIGITS: usize = 1 << DIGIT_BITS;
+/// Digits of a time.
+const LEVELS: usize = u64::BITS.div_ceil(DIGIT_BITS) as usize;
+/// A bucket that once held more events gives its memory back when it is emptied.
+const KEPT_CAPACITY: usize = 1024;
+
 /// A monotone priority queue: nothing may be pushed before the last time popped.
 #[derive(Clone, Debug)]
 pub struct EventQueue<E> {
@@ -46,11 +54,12 @@ pub struct EventQueue<E> {
     ready: [VecDeque<E>; Phase::COUNT],
     /// Bit `p` is set when `ready[p]` is not empty.
     ready_phases: u8,
-    /// Bucket `b` holds the events whose time first differs from `last` in bit `b`.
-    later: [Vec<(u64, E)>; 64],
-    /// Bit `b` is set when `later[b]` is not empty.
-    later_buckets: u64,
-    spare: Vec<(u64, E)>,
+    /// Bucket `level * DIGITS + digit` holds the events whose time first differs from `last` in digit number `level`, where it is `digit`.
+    later: Vec<Vec<(u64, E)>>,
+    /// Bit `digit` of entry `level` is set when that bucket is not empty.
+    digits: [u64; LEVELS],
+    /// Bit `level` is set when that level is not empty.
+    levels: u16,
     len: usize,
 }
 
@@ -67,9 +76,9 @@ impl<E: Event> EventQueue<E> {
             last: 0,
             ready: Default::default(),
             ready_phases: 0,
-            later: std::array::from_fn(|_| Vec::new()),
-            later_buckets: 0,
-            spare: Vec::new(),
+            later: std::iter::repeat_with(Vec::new).take(LEVELS * DIGITS).collect(),
+            digits: [0; LEVELS],
+            levels: 0,
             len: 0,
         }
     }
@@ -118,31 +127,41 @@ impl<E: Event> EventQueue<E> {
         if self.ready_phases != 0 {
             return Some(Time::from_micros(self.last));
         }
-        if self.later_buckets == 0 {
+        let bucket = &self.later[self.first_bucket()?];
+        bucket.iter().map(|&(at, _)| Time::from_micros(at)).min()
+    }
+
+    /// The bucket with the earliest events that are not ready.
+    fn first_bucket(&self) -> Option<usize> {
+        if self.levels == 0 {
             return None;
         }
-        let bucket = &self.later[self.later_buckets.trailing_zeros() as usize];
-        bucket.iter().map(|&(at, _)| Time::from_micros(at)).min()
+        let level = self.levels.trailing_zeros() as usize;
+        Some(level * DIGITS + self.digits[level].trailing_zeros() as usize)
     }
 
     /// Moves `last` to the earliest time and spreads its bucket over the smaller ones.
     fn advance(&mut self, until: Time) -> Option<()> {
-        if self.later_buckets == 0 {
-            return None;
-        }
-        let bucket_idx = self.later_buckets.trailing_zeros() as usize;
-        let bucket = &mut self.later[bucket_idx];
-        let first = bucket.iter().map(|&(at, _)| at).min()?;
+        let bucket_idx = self.first_bucket()?;
+        let first = self.later[bucket_idx].iter().map(|&(at, _)| at).min()?;
         if until.as_micros() < first {
             return None;
         }
-        let mut spread = std::mem::replace(bucket, std::mem::take(&mut self.spare));
-        self.later_buckets &= !(1 << bucket_idx);
+        let mut spread = std::mem::take(&mut self.later[bucket_idx]);
+        let level = bucket_idx / DIGITS;
+        self.digits[level] &= !(1 << (bucket_idx % DIGITS));
+        if self.digits[level] == 0 {
+            self.levels &= !(1 << level);
+        }
         self.last = first;
-        for (at, event) in spread.drain(..) {
+        for &(at, event) in &spread {
             self.place(at, event);
         }
-        self.spare = spread;
+        if spread.capacity() <= KEPT_CAPACITY {
+            // Nothing was placed into the bucket itself: its events agree with `last` in this digit now.
+            spread.clear();
+            self.later[bucket_idx] = spread;
+        }
         Some(())
     }
 
@@ -154,9 +173,12 @@ impl<E: Event> EventQueue<E> {
                 self.ready_phases |= 1 << phase;
             }
             diff => {
-                let bucket = diff.ilog2() as usize;
-                self.later[bucket].push((at, event));
-                self.later_buckets |= 1 << bucket;
+                let level = diff.ilog2() / DIGIT_BITS;
+                let digit = (at >> (level * DIGIT_BITS)) as usize % DIGITS;
+                let level = level as usize;
+                self.later[level * DIGITS + digit].push((at, event));
+                self.digits[level] |= 1 << digit;
+                self.levels |= 1 << level;
             }
         }
     }
@@ -205,7 +227,7 @@ mod tests {
             let mut queue = EventQueue::new();
             let mut heap = BinaryHeap::new();
             let (mut now, mut until, mut n) = (0u64, 0u64, 0u32);
-            let spread = [1u64, 3, 50, 1_000_000][(seed % 4) as usize];
+            let spread = [1u64, 3, 50, 1_000_000, 1 << 36, 1 << 50][(seed % 6) as usize];
             for _ in 0..2000 {
                 if next() % 5 < 3 {
                     let at = now.max(until) + next() % spread;

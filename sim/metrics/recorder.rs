@@ -1,7 +1,7 @@
 //! `Recorder`: follows a run and keeps what its report is made from.
 
 use super::{PodRecords, Series, Timeline};
-use crate::cluster::{Change, Cluster, ResourceId};
+use crate::cluster::{Change, Cluster, Observer, ResourceId};
 use crate::engine::{Span, Time};
 
 /// What to keep.
@@ -51,30 +51,6 @@ impl Recorder {
     pub fn new(options: RecorderOptions) -> Recorder {
         Recorder { options, timeline: Timeline::new(options.keep_timeline), ..Recorder::default() }
     }
-
-    /// Follows one change; returns its number, which later events name as their cause.
-    pub fn observe(&mut self, at: Time, cause: u32, change: Change, cluster: &Cluster) -> u32 {
-        self.pods.observe(at, change, cluster);
-        self.series.observe(change, cluster);
-        self.timeline.push(at, cause, change, cluster)
-    }
-
-    /// Brings the integrals up to `at`, before the event of that instant changes anything.
-    pub fn advance(&mut self, at: Time) {
-        self.integrals.advance(at, Time::ZERO + self.options.warmup);
-    }
-
-    /// Takes over the sums that changed in the event just handled.
-    pub fn refresh(&mut self, cluster: &Cluster) {
-        if self.integrals.stale {
-            self.integrals.refresh(cluster);
-        }
-    }
-
-    /// Says that sums may have changed.
-    pub fn touch(&mut self) {
-        self.integrals.stale = true;
-    }
 }
 
 impl Integrals {
@@ -101,5 +77,25 @@ impl Integrals {
         self.stale = false;
         self.current.clear();
         self.current.extend(cluster.interner.resources().map(|resource| cluster.columns().totals(resource)));
+    }
+}
+
+impl Observer for Recorder {
+    fn change(&mut self, at: Time, _: u32, cause: u32, change: Change, cluster: &Cluster) {
+        self.pods.observe(at, change, cluster);
+        self.series.observe(change, cluster);
+        self.timeline.push(at, cause, change, cluster);
+        self.integrals.stale = true;
+    }
+
+    fn advance(&mut self, to: Time, cluster: &Cluster) {
+        if self.integrals.stale {
+            self.integrals.refresh(cluster);
+        }
+        self.integrals.advance(to, Time::ZERO + self.options.warmup);
+    }
+
+    fn sample(&mut self, at: Time, cluster: &Cluster) {
+        self.series.sample(at, cluster);
     }
 }

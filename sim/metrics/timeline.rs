@@ -58,6 +58,8 @@ pub enum Detail {
     Unschedulable(bool),
     /// Allocatable resources changed.
     Allocatable,
+    /// The node's kubelet is heard of (true) or not.
+    Kubelet(bool),
     /// Deletion was asked for, with this grace in seconds.
     Deleting(u32),
     /// Gone.
@@ -146,6 +148,8 @@ impl Timeline {
             Detail::Unschedulable(true) => "cordoned".to_owned(),
             Detail::Unschedulable(false) => "uncordoned".to_owned(),
             Detail::Allocatable => "allocatable changed".to_owned(),
+            Detail::Kubelet(true) => "kubelet back".to_owned(),
+            Detail::Kubelet(false) => "kubelet lost".to_owned(),
             Detail::Deleting(grace) => format!("deletion requested, grace {grace}s"),
             Detail::Removed => "removed".to_owned(),
             Detail::Event(id, count) => {
@@ -187,6 +191,11 @@ impl Timeline {
                 Detail::Unschedulable(change.node().is_some_and(|node| cluster.node(node).unschedulable))
             }
             What::Allocatable => Detail::Allocatable,
+            What::Kubelet => Detail::Kubelet(
+                change
+                    .node()
+                    .is_some_and(|node| matches!(cluster.node(node).kubelet, crate::cluster::KubeletHealth::Running)),
+            ),
             What::Deleting => Detail::Deleting(cluster.meta(change.object).deletion.map_or(0, |d| d.grace_seconds)),
             What::Removed => Detail::Removed,
             What::Event(id) => Detail::Event(id, cluster.events.get(id).count),
@@ -239,6 +248,7 @@ impl Timeline {
             Detail::Taints(_) => (15, 0),
             Detail::Unschedulable(cordoned) => (16, u64::from(cordoned)),
             Detail::Allocatable => (17, 0),
+            Detail::Kubelet(heard) => (21, u64::from(heard)),
             Detail::Deleting(grace) => (18, u64::from(grace)),
             Detail::Removed => (19, 0),
             Detail::Event(id, count) => (20, u64::from(id.0) << 32 | u64::from(count)),

@@ -4,11 +4,14 @@
 //! name first, so that a run that is killed leaves no half file under a final name.
 
 mod atomic;
+pub mod plot;
+mod plots;
 mod tables;
 mod terminal;
 mod timeline;
 
 pub use atomic::write_atomically;
+pub use plots::{lifecycle_svg, pods_svg, scheduling_latency_svg, startup_latency_svg, utilisation_svg};
 pub use tables::{nodes_csv, pods_csv, series_csv, summary_json};
 pub use terminal::terminal_summary;
 pub use timeline::{timeline_jsonl, timeline_text};
@@ -42,6 +45,11 @@ const EXPORTERS: &[Exporter] = &[
     ("series.csv", series_csv),
     ("timeline.txt", timeline_text),
     ("timeline.jsonl", timeline_jsonl),
+    ("utilisation.svg", utilisation_svg),
+    ("pods.svg", pods_svg),
+    ("lifecycle.svg", lifecycle_svg),
+    ("scheduling-latency.svg", scheduling_latency_svg),
+    ("startup-latency.svg", startup_latency_svg),
 ];
 
 /// Writes all files of a report into `folder`, which is made if need be. `go_on` is asked before each file: when it says no, the

@@ -7,12 +7,16 @@ mod controller_revision;
 mod cron_job;
 mod daemon_set;
 mod deployment;
+mod endpoint_slice;
 mod fields;
 mod job;
 mod kept;
 mod namespace;
+mod pod_disruption_budget;
 mod replica_set;
 mod stateful_set;
+mod resource_quota;
+mod service;
 
 use std::sync::Arc;
 
@@ -23,10 +27,14 @@ pub use cron_job::{ActiveJob, ConcurrencyPolicy, CronJob, CronJobStatus};
 pub use daemon_set::{DaemonSet, DaemonSetStatus};
 pub use deployment::{Deployment, DeploymentStatus, DeploymentStrategy};
 pub use job::{Job, JobStatus};
+pub use endpoint_slice::{Endpoint, EndpointPort, EndpointSlice};
 pub use kept::Kept;
 pub use namespace::{Namespace, NamespacePhase};
+pub use pod_disruption_budget::{DisruptionBound, PodDisruptionBudget};
 pub use replica_set::{ReplicaSet, ReplicaSetStatus};
 pub use stateful_set::{StatefulSet, StatefulSetStatus};
+pub use resource_quota::{QuotaScope, ResourceQuota};
+pub use service::{Service, ServicePort, TargetPort};
 
 use super::intern::Interner;
 use super::meta::Meta;
@@ -56,6 +64,14 @@ pub enum Body {
     Kept(Kept),
     /// A namespace.
     Namespace(Namespace),
+    /// A Service.
+    Service(Box<Service>),
+    /// An EndpointSlice.
+    EndpointSlice(Box<EndpointSlice>),
+    /// A ResourceQuota.
+    ResourceQuota(Box<ResourceQuota>),
+    /// A PodDisruptionBudget.
+    PodDisruptionBudget(Box<PodDisruptionBudget>),
     /// A Deployment.
     Deployment(Box<Deployment>),
     /// A ReplicaSet or a ReplicationController.
@@ -156,6 +172,10 @@ pub(crate) use body_variant;
 pub fn lower(info: &KindInfo, object: &Value, cx: &mut Lowering<'_>) -> Result<Body, String> {
     Ok(match info.kind {
         Namespace::KIND => Namespace::lower(object, cx)?.into_body(),
+        Service::KIND => Service::lower(object, cx)?.into_body(),
+        EndpointSlice::KIND => EndpointSlice::lower(object, cx)?.into_body(),
+        ResourceQuota::KIND => ResourceQuota::lower(object, cx)?.into_body(),
+        PodDisruptionBudget::KIND => PodDisruptionBudget::lower(object, cx)?.into_body(),
         Deployment::KIND => Deployment::lower(object, cx)?.into_body(),
         ReplicaSet::KIND | "ReplicationController" => ReplicaSet::lower(object, cx)?.into_body(),
         ControllerRevision::KIND => ControllerRevision::lower(object, cx)?.into_body(),
@@ -172,8 +192,11 @@ pub fn keep_status(body: &mut Body, old: &Body) {
     match (body, old) {
         (Body::Kept(new), Body::Kept(old)) => new.keep_status(old),
         (Body::Namespace(new), Body::Namespace(old)) => new.keep_status(old),
+        (Body::Service(new), Body::Service(old)) => new.keep_status(old),
         (Body::Deployment(new), Body::Deployment(old)) => new.keep_status(old),
         (Body::ReplicaSet(new), Body::ReplicaSet(old)) => new.keep_status(old),
+        (Body::ResourceQuota(new), Body::ResourceQuota(old)) => new.keep_status(old),
+        (Body::PodDisruptionBudget(new), Body::PodDisruptionBudget(old)) => new.keep_status(old),
         (Body::StatefulSet(new), Body::StatefulSet(old)) => new.keep_status(old),
         (Body::DaemonSet(new), Body::DaemonSet(old)) => new.keep_status(old),
         (Body::Job(new), Body::Job(old)) => new.keep_status(old),
@@ -187,6 +210,10 @@ pub fn export(body: &Body, cx: Exporting<'_>, object: &mut Map<String, Value>) {
     match body {
         Body::Kept(kept) => kept.export(cx, object),
         Body::Namespace(namespace) => namespace.export(cx, object),
+        Body::Service(service) => service.export(cx, object),
+        Body::EndpointSlice(slice) => slice.export(cx, object),
+        Body::ResourceQuota(quota) => quota.export(cx, object),
+        Body::PodDisruptionBudget(budget) => budget.export(cx, object),
         Body::Deployment(deployment) => deployment.export(cx, object),
         Body::ReplicaSet(replica_set) => replica_set.export(cx, object),
         Body::ControllerRevision(this) => this.export(cx, object),

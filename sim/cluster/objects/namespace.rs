@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Exporting, Kind, Lowering, body_variant};
+use super::{Exporting, Kind, Lowering, body_variant, fields};
+use crate::cluster::condition::Conditions;
 
 /// `status.phase` of a namespace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Namespace {
     pub phase: NamespacePhase,
     /// Whether `spec.finalizers` still holds `kubernetes`: the namespace controller has not emptied it yet.
     pub finalized: bool,
+    /// `status.conditions`: what keeps a terminating namespace.
+    pub conditions: Conditions,
 }
 
 impl Kind for Namespace {
@@ -30,14 +33,17 @@ impl Kind for Namespace {
         Ok(Namespace::default())
     }
 
-    fn export(&self, _: Exporting<'_>, object: &mut Map<String, Value>) {
+    fn export(&self, cx: Exporting<'_>, object: &mut Map<String, Value>) {
         let phase = match self.phase {
             NamespacePhase::Active => "Active",
             NamespacePhase::Terminating => "Terminating",
         };
         let finalizers = if self.finalized { json!([]) } else { json!(["kubernetes"]) };
         object.insert("spec".into(), json!({ "finalizers": finalizers }));
-        object.insert("status".into(), json!({ "phase": phase }));
+        let mut status = Map::new();
+        status.insert("phase".into(), phase.into());
+        fields::put_conditions(&mut status, &self.conditions, cx, None);
+        object.insert("status".into(), status.into());
     }
 
     fn keep_status(&mut self, old: &Namespace) {

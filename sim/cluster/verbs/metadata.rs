@@ -137,6 +137,12 @@ impl Cluster {
         }
     }
 
+    /// Metadata of an object without a name, for tests of rows.
+    #[cfg(test)]
+    pub(in crate::cluster) fn bare_meta(&mut self) -> Meta {
+        self.make_meta(NewMeta { name: self.words.ready, ..NewMeta::default() })
+    }
+
     /// Makes the metadata of a new object: uid, creation time, a generated name where one is asked for.
     pub(super) fn make_meta(&mut self, new: NewMeta) -> Meta {
         let uid = self.next_uid;

@@ -4,6 +4,7 @@
 mod metadata;
 mod nodes;
 mod objects;
+mod pod_report;
 mod pods;
 mod removal;
 mod scheduling;
@@ -11,6 +12,7 @@ mod scheduling;
 pub use metadata::NewMeta;
 pub use nodes::NewNode;
 pub use objects::NewObject;
+pub use pod_report::PodReport;
 pub use pods::NewPod;
 pub use removal::Propagation;
 

@@ -2,8 +2,9 @@
 //! `registry/core/pod/strategy.go`).
 
 use crate::cluster::change::What;
-use crate::cluster::ids::{ObjectRef, PodId};
+use crate::cluster::ids::{ObjId, ObjectRef, PodId};
 use crate::cluster::meta::Deletion;
+use crate::cluster::objects::{Namespace, NamespacePhase};
 use crate::cluster::store::Cluster;
 
 /// `propagationPolicy` of a deletion: what becomes of the dependents.
@@ -71,9 +72,21 @@ impl Cluster {
             self.meta_mut(object).finalizers.push(finalizer);
         }
         if !self.meta(object).is_deleting() {
+            if let ObjectRef::Object(id) = object
+                && self.try_get::<Namespace>(id).is_some()
+            {
+                self.update_status::<Namespace>(id, |namespace| namespace.phase = NamespacePhase::Terminating);
+            }
             self.mark_deleting(object, 0);
         }
         self.remove_if_free(object);
+    }
+
+    /// The namespace controller takes `kubernetes` off `spec.finalizers`: the namespace is empty and may go.
+    pub fn finalize_namespace(&mut self, id: ObjId) {
+        if !self.objects[id].meta.removed && self.update_status::<Namespace>(id, |namespace| namespace.finalized = true) {
+            self.remove_if_free(id.into());
+        }
     }
 
     /// Removes an object whose deletion was asked for, if no finalizer and no grace period holds it.
@@ -87,8 +100,8 @@ impl Cluster {
     }
 
     /// A namespace is held until its controller has emptied it.
-    fn is_finalized(&self, id: crate::cluster::ids::ObjId) -> bool {
-        self.try_get::<crate::cluster::objects::Namespace>(id).is_none_or(|namespace| namespace.finalized)
+    fn is_finalized(&self, id: ObjId) -> bool {
+        self.try_get::<Namespace>(id).is_none_or(|namespace| namespace.finalized)
     }
 
     fn mark_deleting(&mut self, object: ObjectRef, grace_seconds: u32) {

@@ -1,0 +1,222 @@
+//! `Client`: does its steps at their times, lets pods arrive, and keeps every answer.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::drain::Drain;
+use super::execute::execute;
+use super::select::select;
+use super::{Action, ArrivalSource, ArrivingPod, verbs};
+use crate::cluster::{
+    Agenda, Change, Cluster, Component, Event, ObjectRef, PodId, Propagation, What, WorkloadEvent,
+};
+use crate::engine::Time;
+use crate::kubectl::command::{self, Command};
+
+/// An action at a time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// When.
+    pub at: Time,
+    /// What.
+    pub action: Action,
+    /// The step as the user wrote it, for reports.
+    pub text: String,
+}
+
+/// What a step answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// Lines of standard output.
+    pub stdout: Vec<String>,
+    /// Lines of standard error.
+    pub stderr: Vec<String>,
+    /// Whether it ended with an error.
+    pub failed: bool,
+    /// When it was over; later than its time for a drain.
+    pub ended: Option<Time>,
+}
+
+/// The users of a run.
+#[derive(Default)]
+pub struct Client {
+    steps: Vec<Step>,
+    answers: Vec<Answer>,
+    sources: Vec<Box<dyn ArrivalSource>>,
+    /// The next pod of each source.
+    waiting: Vec<Option<ArrivingPod>>,
+    drains: BTreeMap<u32, Vec<Drain>>,
+    /// The namespace that commands without `-n` mean.
+    namespace: String,
+    /// What was last applied to each object.
+    applied: BTreeMap<ObjectRef, Value>,
+    n_arrived: u64,
+}
+
+impl Client {
+    /// A client with these steps and sources of pods.
+    pub fn new(steps: Vec<Step>, sources: Vec<Box<dyn ArrivalSource>>) -> Client {
+        Client {
+            answers: steps.iter().map(|_| Answer::default()).collect(),
+            steps,
+            sources,
+            namespace: "default".to_owned(),
+            ..Client::default()
+        }
+    }
+
+    /// The same client in another namespace than `default`.
+    pub fn in_namespace(mut self, namespace: &str) -> Client {
+        self.namespace = namespace.to_owned();
+        self
+    }
+
+    /// The steps with their answers.
+    pub fn answers(&self) -> impl Iterator<Item = (&Step, &Answer)> {
+        self.steps.iter().zip(&self.answers)
+    }
+
+    /// Number of pods that have arrived from sources.
+    pub fn n_arrived(&self) -> u64 {
+        self.n_arrived
+    }
+
+    fn do_step(&mut self, idx: u32, cluster: &mut Cluster, agenda: &mut Agenda) {
+        let Some(step) = self.steps.get(idx as usize) else { return };
+        let action = step.action.clone();
+        if let Action::Kubectl(command) = &action
+            && let Command::Drain(options) = &**command
+        {
+            return self.drain(idx, options, cluster, agenda);
+        }
+        match self.act(&action, cluster) {
+            Ok(lines) => {
+                let answer = &mut self.answers[idx as usize];
+                answer.stdout.extend(lines.into_iter().filter(|line| !line.is_empty()));
+                answer.ended = Some(agenda.now());
+            }
+            Err(error) => self.fail(idx, error, agenda.now()),
+        }
+    }
+
+    fn drain(&mut self, idx: u32, options: &command::Drain, cluster: &mut Cluster, agenda: &mut Agenda) {
+        let selection = super::execute::nodes(&options.nodes, options.selector.as_ref());
+        let begun = select(cluster, &selection, &self.namespace).and_then(|nodes| {
+            nodes.iter().map(|node| Drain::begin(cluster, &node.name, options)).collect::<Result<Vec<_>, _>>()
+        });
+        match begun {
+            Err(error) => self.fail(idx, error, agenda.now()),
+            Ok(begun) => {
+                for (drain, stdout, stderr) in begun {
+                    let answer = &mut self.answers[idx as usize];
+                    answer.stdout.extend(stdout);
+                    answer.stderr.extend(stderr);
+                    self.drains.entry(idx).or_default().push(drain);
+                }
+                self.go_on(idx, cluster, agenda);
+            }
+        }
+    }
+
+    fn fail(&mut self, idx: u32, error: String, now: Time) {
+        let answer = &mut self.answers[idx as usize];
+        answer.stderr.extend(error.lines().map(str::to_owned));
+        (answer.failed, answer.ended) = (true, Some(now));
+    }
+
+    fn act(&mut self, action: &Action, cluster: &mut Cluster) -> Result<Vec<String>, String> {
+        match action {
+            Action::Kubectl(command) => execute(cluster, command, &self.namespace),
+            Action::Apply(manifests) => manifests.iter().map(|manifest| self.apply(manifest, cluster)).collect(),
+            Action::Delete(manifests) => {
+                let names = manifests.iter().filter_map(|manifest| verbs::name_of(manifest, &self.namespace));
+                names.map(|name| verbs::delete(cluster, &name, Propagation::Background, None)).collect()
+            }
+            Action::Evict(eviction) => verbs::evict(cluster, eviction),
+            Action::AddNode(manifest) => super::edit::create(cluster, manifest).map(|_| Vec::new()),
+            Action::DeleteNode(node) => verbs::delete_node(cluster, node).map(|line| vec![line]),
+            Action::FailNode(node) => verbs::fail_node(cluster, node).map(|()| Vec::new()),
+            Action::RecoverNode(node) => verbs::recover_node(cluster, node).map(|()| Vec::new()),
+        }
+    }
+
+    fn apply(&mut self, manifest: &Value, cluster: &mut Cluster) -> Result<String, String> {
+        let (object, answer) = verbs::apply(cluster, manifest, &self.namespace, |object| self.applied.get(&object).cloned())?;
+        self.applied.insert(object, manifest.clone());
+        Ok(answer)
+    }
+
+    fn go_on(&mut self, idx: u32, cluster: &mut Cluster, agenda: &mut Agenda) {
+        let Some(mut drains) = self.drains.remove(&idx) else { return };
+        let mut again = None;
+        drains.retain_mut(|drain| {
+            let progress = drain.go_on(cluster);
+            let answer = &mut self.answers[idx as usize];
+            answer.stdout.extend(progress.stdout);
+            answer.stderr.extend(progress.stderr);
+            answer.failed |= progress.failed;
+            again = match (again, progress.again) {
+                (Some(a), Some(b)) => Some(std::cmp::min::<Time>(a, b)),
+                (a, b) => a.or(b),
+            };
+            progress.again.is_some()
+        });
+        match again {
+            Some(at) => {
+                self.drains.insert(idx, drains);
+                agenda.at(at, Event::Workload(WorkloadEvent::Continue(idx)));
+            }
+            None => self.answers[idx as usize].ended = Some(agenda.now()),
+        }
+    }
+
+    fn arrive(&mut self, source: u32, cluster: &mut Cluster, agenda: &mut Agenda) {
+        let idx = source as usize;
+        let Some(arriving) = self.waiting.get_mut(idx).and_then(Option::take) else { return };
+        self.create_pod(arriving, cluster);
+        self.schedule_arrival(source, cluster, agenda);
+    }
+
+    fn create_pod(&mut self, arriving: ArrivingPod, cluster: &mut Cluster) -> PodId {
+        self.n_arrived += 1;
+        cluster.create_pod(arriving.pod)
+    }
+
+    fn schedule_arrival(&mut self, source: u32, cluster: &mut Cluster, agenda: &mut Agenda) {
+        let next = self.sources[source as usize].next(cluster);
+        if let Some(arriving) = &next {
+            agenda.at(arriving.at, Event::Workload(WorkloadEvent::Arrival(source)));
+        }
+        self.waiting[source as usize] = next;
+    }
+}
+
+impl Component for Client {
+    type Event = WorkloadEvent;
+
+    fn start(&mut self, cluster: &mut Cluster, agenda: &mut Agenda) {
+        for (idx, step) in self.steps.iter().enumerate() {
+            agenda.at(step.at, Event::Workload(WorkloadEvent::Step(idx as u32)));
+        }
+        self.waiting = self.sources.iter().map(|_| None).collect();
+        for source in 0..self.sources.len() as u32 {
+            self.schedule_arrival(source, cluster, agenda);
+        }
+    }
+
+    fn observe(&mut self, change: Change, _: &Cluster, _: &mut Agenda) {
+        if change.what == What::Removed {
+            self.applied.remove(&change.object);
+        }
+    }
+
+    fn handle(&mut self, event: WorkloadEvent, cluster: &mut Cluster, agenda: &mut Agenda) {
+        match event {
+            WorkloadEvent::Step(idx) => self.do_step(idx, cluster, agenda),
+            WorkloadEvent::Arrival(source) => self.arrive(source, cluster, agenda),
+            WorkloadEvent::Continue(idx) => self.go_on(idx, cluster, agenda),
+            WorkloadEvent::Departure(pod) => cluster.delete_pod(pod, Some(0)),
+        }
+    }
+}

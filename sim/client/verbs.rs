@@ -1,0 +1,303 @@
+//! The simple verbs of kubectl: apply, delete, scale, set image, patch, label, annotate, taint, cordon.
+
+use serde_json::{Map, Value, json};
+
+use super::edit::{create, edit, find, send};
+use super::{Eviction, ObjectName};
+use crate::api::kinds;
+use crate::api::patch::{json_merge, json_patch, strategic_merge};
+use crate::api::selector::Selector;
+use crate::cluster::{Cluster, KubeletHealth, ObjectRef, PodId, Propagation};
+use crate::kubectl::command::{PatchType, TaintChange};
+
+/// The name of a manifest's object; `namespace` is that of objects that name none.
+pub(super) fn name_of(manifest: &Value, namespace: &str) -> Option<ObjectName> {
+    let info = kinds::by_kind(manifest["kind"].as_str()?)?;
+    let text = |key: &str| manifest["metadata"][key].as_str().unwrap_or_default();
+    let namespace = match (info.namespaced, text("namespace")) {
+        (false, _) => "",
+        (true, "") => namespace,
+        (true, own) => own,
+    };
+    Some(ObjectName { info, namespace: namespace.to_owned(), name: text("name").to_owned() })
+}
+
+/// Creates or updates one manifest by server-side apply: what it says is set, what the last manifest said and this one does not is
+/// removed, the rest stays. Returns the object with kubectl's answer.
+pub(super) fn apply(
+    cluster: &mut Cluster,
+    manifest: &Value,
+    namespace: &str,
+    last: impl FnOnce(ObjectRef) -> Option<Value>,
+) -> Result<(ObjectRef, String), String> {
+    let kind = manifest["kind"].as_str().unwrap_or_default();
+    let name = name_of(manifest, namespace).ok_or_else(|| format!("error: no matches for kind \"{kind}\""))?;
+    let mut wanted = manifest.clone();
+    if name.info.namespaced {
+        wanted["metadata"]["namespace"] = json!(name.namespace);
+    }
+    let object = match find(cluster, &name) {
+        Err(_) => create(cluster, &wanted)?,
+        Ok(object) => {
+            let before = cluster.export(object);
+            let mut after = before.clone();
+            crate::api::patch::apply(&mut after, &wanted, last(object).as_ref());
+            if after != before {
+                send(cluster, object, &before, after)?;
+            }
+            object
+        }
+    };
+    Ok((object, format!("{} serverside-applied", name.text())))
+}
+
+/// Deletes one object.
+pub(super) fn delete(
+    cluster: &mut Cluster,
+    name: &ObjectName,
+    propagation: Propagation,
+    grace_seconds: Option<u32>,
+) -> Result<String, String> {
+    match find(cluster, name)? {
+        ObjectRef::Pod(pod) => cluster.delete_pod(pod, grace_seconds),
+        object => cluster.delete(object, propagation),
+    }
+    let place = match name.namespace.as_str() {
+        "" => String::new(),
+        namespace => format!(" from {namespace} namespace"),
+    };
+    Ok(format!("{} \"{}\" deleted{place}", name.info.singular_resource(), name.name))
+}
+
+/// Sets `spec.replicas`.
+pub(super) fn scale(
+    cluster: &mut Cluster,
+    name: &ObjectName,
+    replicas: i64,
+    current: Option<i64>,
+) -> Result<String, String> {
+    if !matches!(name.info.kind, "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet") {
+        return Err(format!("Error from server (NotFound): the server could not find the scale of {}", name.text()));
+    }
+    edit(cluster, name, |object| {
+        let present = object["spec"]["replicas"].as_i64().unwrap_or(1);
+        if let Some(expected) = current.filter(|&expected| expected != present) {
+            return Err(format!("error: Expected replicas to be {expected}, was {present}"));
+        }
+        object["spec"]["replicas"] = json!(replicas);
+        Ok(())
+    })?;
+    Ok(format!("{} scaled", name.text()))
+}
+
+/// Sets container images of a pod template or a pod.
+pub(super) fn set_image(
+    cluster: &mut Cluster,
+    name: &ObjectName,
+    images: &[(String, String)],
+) -> Result<String, String> {
+    let changed = edit(cluster, name, |object| {
+        let spec = pod_spec_mut(object);
+        for (container, image) in images {
+            let mut found = false;
+            for list in ["initContainers", "containers"] {
+                for entry in spec[list].as_array_mut().into_iter().flatten() {
+                    if container == "*" || entry["name"] == container.as_str() {
+                        entry["image"] = json!(image);
+                        found = true;
+                    }
+                }
+            }
+            if !found {
+                return Err(format!("error: unable to find container named \"{container}\""));
+            }
+        }
+        Ok(())
+    })?;
+    Ok(if changed { format!("{} image updated", name.text()) } else { String::new() })
+}
+
+/// The pod spec of a pod or the template of a workload.
+pub(super) fn pod_spec_mut(object: &mut Value) -> &mut Value {
+    match object["kind"].as_str() {
+        Some("Pod") => &mut object["spec"],
+        Some("CronJob") => &mut object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
+        _ => &mut object["spec"]["template"]["spec"],
+    }
+}
+
+/// Changes labels (`field` is `labels`) or annotations.
+pub(super) fn set_keys(
+    cluster: &mut Cluster,
+    name: &ObjectName,
+    field: &str,
+    changes: &[(String, Option<String>)],
+    overwrite: bool,
+) -> Result<String, String> {
+    let mut removed_only = true;
+    let changed = edit(cluster, name, |object| {
+        let metadata = &mut object["metadata"];
+        if !metadata[field].is_object() {
+            metadata[field] = Value::Object(Map::new());
+        }
+        let Some(map) = metadata[field].as_object_mut() else { return Ok(()) };
+        for (key, value) in changes {
+            match (value, map.get(key).and_then(Value::as_str)) {
+                (None, _) => _ = map.remove(key),
+                (Some(new), Some(old)) if new != old && !overwrite => {
+                    return Err(format!("error: '{key}' already has a value ({old}), and --overwrite is false"));
+                }
+                (Some(new), _) => {
+                    removed_only = false;
+                    map.insert(key.clone(), json!(new));
+                }
+            }
+        }
+        if map.is_empty()
+            && let Some(metadata) = metadata.as_object_mut()
+        {
+            metadata.remove(field);
+        }
+        Ok(())
+    })?;
+    let done = match (field, changed, removed_only) {
+        ("labels", false, _) => "not labeled",
+        ("labels", true, true) => "unlabeled",
+        ("labels", true, false) => "labeled",
+        _ => "annotated",
+    };
+    Ok(format!("{} {done}", name.text()))
+}
+
+/// Patches one object.
+pub(super) fn patch(
+    cluster: &mut Cluster,
+    name: &ObjectName,
+    kind: PatchType,
+    patch: &Value,
+) -> Result<String, String> {
+    let changed = edit(cluster, name, |object| match kind {
+        PatchType::Strategic => {
+            strategic_merge(object, patch);
+            Ok(())
+        }
+        PatchType::Merge => {
+            json_merge(object, patch);
+            Ok(())
+        }
+        PatchType::Json => json_patch(object, patch),
+    })?;
+    Ok(format!("{} patched{}", name.text(), if changed { "" } else { " (no change)" }))
+}
+
+/// Changes the taints of a node.
+pub(super) fn taint(
+    cluster: &mut Cluster,
+    node: &str,
+    changes: &[TaintChange],
+    overwrite: bool,
+) -> Result<String, String> {
+    let name = node_name(node);
+    let mut untainted = false;
+    edit(cluster, &name, |object| {
+        let mut taints = object["spec"]["taints"].as_array().cloned().unwrap_or_default();
+        for change in changes {
+            let same = |taint: &Value| {
+                taint["key"] == change.key.as_str()
+                    && (change.effect.is_empty() || taint["effect"] == change.effect.as_str())
+            };
+            let had = taints.iter().any(same);
+            if change.remove {
+                if !had {
+                    return Err(format!("error: taint \"{}\" not found", change.key));
+                }
+                untainted = true;
+            } else if had && !overwrite {
+                return Err(format!(
+                    "error: node {node} already has {} taint(s) with same effect(s) and --overwrite is false",
+                    change.key
+                ));
+            }
+            taints.retain(|taint| !same(taint));
+            if !change.remove {
+                let mut taint = json!({ "key": change.key, "effect": change.effect });
+                if !change.value.is_empty() {
+                    taint["value"] = json!(change.value);
+                }
+                taints.push(taint);
+            }
+        }
+        object["spec"]["taints"] = Value::Array(taints);
+        Ok(())
+    })?;
+    let done = if untainted && changes.iter().all(|change| change.remove) { "untainted" } else { "tainted" };
+    Ok(format!("node/{node} {done}"))
+}
+
+/// Cordons or uncordons a node.
+pub(super) fn cordon(cluster: &mut Cluster, node: &str, cordoned: bool) -> Result<String, String> {
+    let done = if cordoned { "cordoned" } else { "uncordoned" };
+    let ObjectRef::Node(id) = find(cluster, &node_name(node))? else { return Ok(String::new()) };
+    if cluster.node(id).unschedulable == cordoned {
+        return Ok(format!("node/{node} already {done}"));
+    }
+    cluster.set_unschedulable(id, cordoned);
+    Ok(format!("node/{node} {done}"))
+}
+
+/// The name of a node as an object.
+pub(super) fn node_name(node: &str) -> ObjectName {
+    let info = kinds::by_kind("Node").expect("nodes are a kind");
+    ObjectName { info, namespace: String::new(), name: node.to_owned() }
+}
+
+/// Asks the eviction API to evict pods, in order of creation; the answers are what the API server says.
+pub(super) fn evict(cluster: &mut Cluster, eviction: &Eviction) -> Result<Vec<String>, String> {
+    let pods: Vec<PodId> = match cluster.find_pod(&eviction.namespace, &eviction.pods) {
+        Some(pod) => vec![pod],
+        None => {
+            let selector: Selector = eviction.pods.parse().map_err(|error| format!("error: {error}"))?;
+            let matches = |labels| selector.matches(|key| cluster.interner.value_text(labels, key));
+            let mut pods: Vec<PodId> = cluster
+                .pods()
+                .filter(|(id, pod)| cluster.namespace(*id) == eviction.namespace && matches(pod.meta.labels))
+                .map(|(id, _)| id)
+                .collect();
+            pods.sort_by_cached_key(|&pod| (cluster.pod(pod).meta.created.as_secs(), cluster.name(pod).to_owned()));
+            pods
+        }
+    };
+    let answers = pods.into_iter().map(|pod| {
+        let name = cluster.name(pod).to_owned();
+        match cluster.evict(pod, None) {
+            Ok(()) => format!("pod/{name} evicted"),
+            Err(refused) => format!("pod/{name}: {}", refused.text),
+        }
+    });
+    Ok(answers.collect())
+}
+
+/// A node's machine goes away and its object is deleted.
+pub(super) fn delete_node(cluster: &mut Cluster, node: &str) -> Result<String, String> {
+    let object = find(cluster, &node_name(node))?;
+    fail_node(cluster, node)?;
+    cluster.delete(object, crate::cluster::Propagation::Background);
+    Ok(format!("node \"{node}\" deleted"))
+}
+
+/// A node crashes.
+pub(super) fn fail_node(cluster: &mut Cluster, node: &str) -> Result<(), String> {
+    if let ObjectRef::Node(id) = find(cluster, &node_name(node))? {
+        let since = cluster.now();
+        cluster.set_kubelet_health(id, KubeletHealth::Down { since });
+    }
+    Ok(())
+}
+
+/// A crashed node comes back.
+pub(super) fn recover_node(cluster: &mut Cluster, node: &str) -> Result<(), String> {
+    if let ObjectRef::Node(id) = find(cluster, &node_name(node))? {
+        cluster.set_kubelet_health(id, KubeletHealth::Running);
+    }
+    Ok(())
+}

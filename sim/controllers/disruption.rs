@@ -1,0 +1,251 @@
+//! The disruption controller: keeps the status of every PodDisruptionBudget (kube-controller-manager, `disruption`).
+
+use std::collections::BTreeMap;
+
+use super::{Action, Context, Controller, Keys};
+use crate::api::int_or_percent::{IntOrPercent, Round};
+use crate::cluster::objects::{Deployment, DisruptionBound, Kind, PodDisruptionBudget, ReplicaSet};
+use crate::cluster::{
+    Change, Cluster, Condition, ConditionStatus, ControllerKind, EventType, ObjId, ObjectRef, PodId, Sym, What,
+};
+use crate::engine::{Span, Time};
+
+/// How long a granted eviction may take until the pod counts as healthy again (`DeletionTimeout`).
+const DELETION_TIMEOUT: Span = Span::from_secs(120);
+
+/// Keeps the status of every budget.
+#[derive(Default)]
+pub struct DisruptionController;
+
+/// How many pods must stay healthy, of how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// `status.expectedPods`.
+    pub expected: i32,
+    /// `status.desiredHealthy`.
+    pub desired_healthy: i32,
+}
+
+/// What a bound demands. `scale` is the sum of the scales of the pods' controllers, `matching` the number of the pods.
+pub fn demand(bound: DisruptionBound, matching: i32, scale: i32) -> Demand {
+    match bound {
+        DisruptionBound::MinAvailable(IntOrPercent::Int(count)) => Demand { expected: matching, desired_healthy: count },
+        DisruptionBound::MinAvailable(share) => {
+            Demand { expected: scale, desired_healthy: share.scaled(scale, Round::Up) }
+        }
+        DisruptionBound::MaxUnavailable(bound) => {
+            let desired = scale.saturating_sub(bound.scaled(scale, Round::Up)).max(0);
+            Demand { expected: scale, desired_healthy: desired }
+        }
+    }
+}
+
+/// `status.disruptionsAllowed`.
+pub fn disruptions_allowed(demand: Demand, healthy: i32) -> i32 {
+    if demand.expected <= 0 { 0 } else { healthy.saturating_sub(demand.desired_healthy).max(0) }
+}
+
+impl Controller for DisruptionController {
+    fn kind(&self) -> ControllerKind {
+        ControllerKind::Disruption
+    }
+
+    fn observe(&mut self, change: Change, cluster: &Cluster, keys: &mut Keys<'_>) {
+        match change.object {
+            ObjectRef::Object(id) if cluster.try_get::<PodDisruptionBudget>(id).is_some() => match change.what {
+                What::Created | What::Spec | What::Status | What::Labels => keys.add(id),
+                _ => {}
+            },
+            ObjectRef::Pod(pod) => match change.what {
+                What::Event(_) | What::Assumed(_) | What::Forgotten(_) | What::Nominated(_) => {}
+                What::Labels => {
+                    // The old labels are gone: every budget of the namespace may have lost the pod.
+                    let namespace = cluster.pod(pod).meta.namespace;
+                    cluster.of_kind_in(PodDisruptionBudget::KIND, namespace).for_each(|id| keys.add(id));
+                }
+                // A pod under several budgets wakes the first only.
+                _ => {
+                    if let Some(&id) = cluster.budgets_of(pod).first() {
+                        keys.add(id);
+                    }
+                }
+            },
+            _ => {}
+        }
+    }
+
+    fn reconcile(&mut self, key: ObjectRef, cluster: &mut Cluster, cx: &mut Context<'_>) -> Action {
+        let ObjectRef::Object(id) = key else { return Action::Done };
+        if cluster.meta(key).removed {
+            return Action::Done;
+        }
+        let source = cluster.words.controller_manager;
+        let pods = pods_of(id, cluster);
+        if pods.is_empty() {
+            cluster.record_event(key, EventType::Normal, "NoPods", "No matching pods found", source);
+        }
+        let bound = cluster.get::<PodDisruptionBudget>(id).bound;
+        let needs_scale = !matches!(bound, DisruptionBound::MinAvailable(IntOrPercent::Int(_)));
+        let scale = if needs_scale { expected_scale(&pods, cluster) } else { Ok((0, false)) };
+        let (scale, unmanaged) = match scale {
+            Ok(scale) => scale,
+            Err(error) => {
+                let text = format!("Failed to calculate the number of expected pods: {error}");
+                cluster.record_event(key, EventType::Warning, "CalculateExpectedPodCountFailed", &text, source);
+                fail(id, &error, cluster);
+                return Action::Failed(error);
+            }
+        };
+        if unmanaged {
+            report_unmanaged(id, cluster);
+        }
+        let demand = demand(bound, i32::try_from(pods.len()).unwrap_or(i32::MAX), scale);
+        let (disrupted, recheck) = still_disrupted(id, &pods, cluster);
+        let healthy = count_healthy(&pods, &disrupted, cluster);
+        if write(id, demand, healthy, disrupted, cluster) {
+            cx.wrote();
+        }
+        recheck.map_or(Action::Done, |at| Action::RequeueAfter(at.since(cx.now())))
+    }
+}
+
+/// The pods that a budget selects, in order of creation.
+fn pods_of(id: ObjId, cluster: &Cluster) -> Vec<PodId> {
+    let (namespace, selector) = (cluster.object(id).meta.namespace, &cluster.get::<PodDisruptionBudget>(id).selector);
+    let matches =
+        |pod: &PodId| selector.matches(|key| cluster.interner.value_text(cluster.pod(*pod).meta.labels, key));
+    cluster.pods_in(namespace).filter(matches).collect()
+}
+
+/// The sum of the scales of the pods' controllers, and whether some pods have none (`getExpectedScale`).
+fn expected_scale(pods: &[PodId], cluster: &Cluster) -> Result<(i32, bool), String> {
+    let (mut scales, mut unmanaged) = (BTreeMap::new(), false);
+    for &pod in pods {
+        let Some(owner) = cluster.pod(pod).meta.controller() else {
+            unmanaged = true;
+            continue;
+        };
+        let Some(ObjectRef::Object(controller)) = owner.object.filter(|&owner| !cluster.meta(owner).removed) else {
+            return Err(format!("found no controllers for pod {:?}", cluster.name(pod)));
+        };
+        let (scaled, scale) = scale_of(controller, cluster)?;
+        scales.insert(scaled, scale);
+    }
+    Ok((scales.into_values().fold(0i32, i32::saturating_add), unmanaged))
+}
+
+/// The scale of a pod's controller, or of the Deployment behind it.
+fn scale_of(controller: ObjId, cluster: &Cluster) -> Result<(ObjId, i32), String> {
+    if let Some(set) = cluster.try_get::<ReplicaSet>(controller) {
+        if let Some(ObjectRef::Object(owner)) = cluster.controller_of(controller)
+            && let Some(deployment) = cluster.try_get::<Deployment>(owner)
+        {
+            return Ok((owner, deployment.replicas));
+        }
+        return Ok((controller, set.replicas));
+    }
+    let info = cluster.object(controller).info;
+    let replicas = match info.kind {
+        "StatefulSet" => cluster.export(controller)["spec"]["replicas"].as_i64(),
+        _ => None,
+    };
+    let replicas = replicas.and_then(|count| i32::try_from(count).ok());
+    replicas
+        .map(|count| (controller, count))
+        .ok_or_else(|| format!("{} does not implement the scale subresource", info.resource()))
+}
+
+fn report_unmanaged(id: ObjId, cluster: &mut Cluster) {
+    let labels = &cluster.object(id).raw["spec"]["selector"]["matchLabels"];
+    let labels = labels.as_object().into_iter().flatten();
+    let labels: String =
+        labels.map(|(key, value)| format!("{key}: {},", value.as_str().unwrap_or_default())).collect();
+    let text = format!(
+        "Pods selected by this PodDisruptionBudget (selector: &LabelSelector{{MatchLabels:map[string]string{{{labels}}},\
+         MatchExpressions:[]LabelSelectorRequirement{{}},}}) were found to be unmanaged. As a result, the status of the PDB \
+         cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set \
+         \".spec.minAvailable\" field of the PDB to an integer value."
+    );
+    let source = cluster.words.controller_manager;
+    cluster.record_event(id, EventType::Warning, "UnmanagedPods", &text, source);
+}
+
+/// The granted evictions whose pods still stand, and when the first of them lapses (`buildDisruptedPodMap`).
+fn still_disrupted(id: ObjId, pods: &[PodId], cluster: &mut Cluster) -> (BTreeMap<Sym, Time>, Option<Time>) {
+    let (now, mut kept, mut recheck) = (cluster.now(), BTreeMap::new(), None::<Time>);
+    for (name, granted) in cluster.get::<PodDisruptionBudget>(id).disrupted_pods.clone() {
+        let Some(&pod) = pods.iter().find(|&&pod| cluster.pod(pod).meta.name == name) else { continue };
+        if cluster.pod(pod).meta.is_deleting() {
+            continue;
+        }
+        let lapses = granted + DELETION_TIMEOUT;
+        if lapses <= now {
+            let (namespace, budget) = (cluster.namespace(id), cluster.name(id));
+            let text = format!("Pod was expected by PDB {namespace}/{budget} to be deleted but it wasn't");
+            let source = cluster.words.controller_manager;
+            cluster.record_event(pod, EventType::Warning, "NotDeleted", &text, source);
+        } else {
+            kept.insert(name, granted);
+            recheck = Some(recheck.map_or(lapses, |at| at.min(lapses)));
+        }
+    }
+    (kept, recheck)
+}
+
+/// Pods that are ready, not leaving, and not about to be evicted.
+fn count_healthy(pods: &[PodId], disrupted: &BTreeMap<Sym, Time>, cluster: &Cluster) -> i32 {
+    let healthy = pods.iter().map(|&pod| cluster.pod(pod)).filter(|pod| {
+        !pod.meta.is_deleting() && !disrupted.contains_key(&pod.meta.name) && pod.conditions.is_true(cluster.words.ready)
+    });
+    i32::try_from(healthy.count()).unwrap_or(i32::MAX)
+}
+
+/// Writes the status. Returns whether anything changed.
+fn write(id: ObjId, demand: Demand, healthy: i32, disrupted: BTreeMap<Sym, Time>, cluster: &mut Cluster) -> bool {
+    let allowed = disruptions_allowed(demand, healthy);
+    let (now, words, generation) = (cluster.now(), cluster.words, cluster.object(id).meta.generation);
+    let condition = Condition {
+        kind: words.disruption_allowed,
+        status: ConditionStatus::from(allowed > 0),
+        reason: if allowed > 0 { words.sufficient_pods } else { words.insufficient_pods },
+        message: Sym::EMPTY,
+        transition: now,
+        update: now,
+    };
+    cluster.update_status::<PodDisruptionBudget>(id, |budget| {
+        budget.observed_generation = generation;
+        budget.disruptions_allowed = allowed;
+        budget.current_healthy = healthy;
+        budget.desired_healthy = demand.desired_healthy;
+        budget.expected_pods = demand.expected;
+        budget.disrupted_pods = disrupted;
+        set_if_new(budget, condition);
+    })
+}
+
+/// Fail-safe: while the numbers are unknown no eviction is granted (`failSafe`).
+fn fail(id: ObjId, error: &str, cluster: &mut Cluster) {
+    let (now, words, message) = (cluster.now(), cluster.words, cluster.interner.sym(error));
+    cluster.update_status::<PodDisruptionBudget>(id, |budget| {
+        budget.disruptions_allowed = 0;
+        set_if_new(
+            budget,
+            Condition {
+                kind: words.disruption_allowed,
+                status: ConditionStatus::False,
+                reason: words.sync_failed,
+                message,
+                transition: now,
+                update: now,
+            },
+        );
+    });
+}
+
+/// Sets a condition that differs; an equal one keeps its times, so that nothing is written.
+fn set_if_new(budget: &mut PodDisruptionBudget, new: Condition) {
+    let same = |old: &Condition| (old.status, old.reason, old.message) == (new.status, new.reason, new.message);
+    if !budget.conditions.get(new.kind).is_some_and(same) {
+        budget.conditions.set(new);
+    }
+}

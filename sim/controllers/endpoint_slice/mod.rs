@@ -1,0 +1,366 @@
+//! The EndpointSlice controller: keeps the endpoints of Services that select pods (kube-controller-manager, `endpointslice`).
+
+mod packing;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use serde_json::json;
+
+pub use packing::{MAX_ENDPOINTS, Plan, plan};
+
+use super::{Action, Context, Controller, Keys};
+use crate::api::kinds;
+use crate::cluster::objects::{Endpoint, EndpointPort, EndpointSlice, Kind, Service, TargetPort};
+use crate::cluster::{
+    Change, Cluster, ControllerKind, LabelsId, NewMeta, NewObject, ObjId, ObjectRef, Pod, PodId, PodSpec, Sym, What,
+};
+use crate::engine::Span;
+
+/// How long a change of one of its slices by somebody else waits (`endpointSliceChangeMinSyncDelay`).
+const SLICE_CHANGE_DELAY: Span = Span::from_secs(1);
+/// Who keeps the slices.
+const MANAGED_BY: &str = "endpointslice-controller.k8s.io";
+
+/// Keeps the endpoints of Services.
+#[derive(Default)]
+pub struct EndpointSliceController {
+    /// The pods that each Service selects.
+    members: FxHashMap<ObjId, BTreeSet<PodId>>,
+    /// The Services that select each pod.
+    services: FxHashMap<PodId, Vec<ObjId>>,
+}
+
+/// What of a pod decides its conditions as an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PodFacts {
+    /// Whether it has an address.
+    pub has_ip: bool,
+    /// Whether its phase is `Succeeded` or `Failed`.
+    pub ended: bool,
+    /// Its condition `Ready`.
+    pub ready: bool,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+}
+
+/// `ready`, `serving` and `terminating` of a pod's endpoint; `None` if it has none.
+pub fn endpoint_conditions(pod: PodFacts, publish_not_ready: bool) -> Option<(bool, bool, bool)> {
+    let serving = pod.ready;
+    let ready = publish_not_ready || serving && !pod.deleting;
+    (pod.has_ip && !pod.ended).then_some((ready, serving, pod.deleting))
+}
+
+impl Controller for EndpointSliceController {
+    fn kind(&self) -> ControllerKind {
+        ControllerKind::EndpointSlice
+    }
+
+    fn observe(&mut self, change: Change, cluster: &Cluster, keys: &mut Keys<'_>) {
+        match change.object {
+            ObjectRef::Pod(pod) => self.pod_changed(pod, change.what, cluster, keys),
+            ObjectRef::Object(id) if cluster.try_get::<Service>(id).is_some() => match change.what {
+                What::Created | What::Spec => {
+                    self.select(id, cluster);
+                    keys.add(id);
+                }
+                What::Labels => keys.add(id),
+                What::Removed => {
+                    for pod in self.members.remove(&id).unwrap_or_default() {
+                        self.services.entry(pod).or_default().retain(|&service| service != id);
+                    }
+                }
+                _ => {}
+            },
+            ObjectRef::Object(id) => {
+                if change.what == What::Removed
+                    && cluster.try_get::<EndpointSlice>(id).is_some()
+                    && let Some(ObjectRef::Object(service)) = cluster.controller_of(id)
+                {
+                    keys.add_after(service, SLICE_CHANGE_DELAY);
+                }
+            }
+            ObjectRef::Node(_) => {}
+        }
+    }
+
+    fn reconcile(&mut self, key: ObjectRef, cluster: &mut Cluster, cx: &mut Context<'_>) -> Action {
+        let ObjectRef::Object(id) = key else { return Action::Done };
+        let Some(service) = cluster.try_get::<Service>(id) else { return Action::Done };
+        let meta = cluster.meta(key);
+        if meta.removed || meta.is_deleting() || service.external_name || service.selector.is_none() {
+            return Action::Done;
+        }
+        let service = service.clone();
+        let desired = self.desired(id, &service, cluster);
+        let written = write(id, &service, desired, cluster);
+        (0..written).for_each(|_| cx.wrote());
+        Action::Done
+    }
+
+    fn max_retries(&self) -> Option<u32> {
+        Some(15)
+    }
+}
+
+impl EndpointSliceController {
+    fn pod_changed(&mut self, pod: PodId, what: What, cluster: &Cluster, keys: &mut Keys<'_>) {
+        match what {
+            What::Created | What::Labels => {
+                let before = self.services.get(&pod).cloned().unwrap_or_default();
+                let now = services_of(pod, cluster);
+                for &service in before.iter().chain(&now) {
+                    keys.add(service);
+                }
+                for service in before.into_iter().filter(|service| !now.contains(service)) {
+                    self.members.entry(service).or_default().remove(&pod);
+                }
+                for &service in &now {
+                    self.members.entry(service).or_default().insert(pod);
+                }
+                if !now.is_empty() || self.services.contains_key(&pod) {
+                    self.services.insert(pod, now);
+                }
+            }
+            What::Removed => {
+                for service in self.services.remove(&pod).unwrap_or_default() {
+                    self.members.entry(service).or_default().remove(&pod);
+                    keys.add(service);
+                }
+            }
+            What::Condition(condition) if condition.kind != cluster.words.ready => {}
+            What::Condition(_) | What::Deleting | What::Status | What::Phase => {
+                self.services.get(&pod).into_iter().flatten().for_each(|&service| keys.add(service));
+            }
+            _ => {}
+        }
+    }
+
+    /// Finds the pods of a new or changed Service.
+    fn select(&mut self, id: ObjId, cluster: &Cluster) {
+        for pod in self.members.remove(&id).unwrap_or_default() {
+            self.services.entry(pod).or_default().retain(|&service| service != id);
+        }
+        let Some(selector) = &cluster.get::<Service>(id).selector else { return };
+        let namespace = cluster.object(id).meta.namespace;
+        for pod in cluster.pods_in(namespace) {
+            let labels = cluster.pod(pod).meta.labels;
+            if selector.matches(|key| cluster.label(labels, key)) {
+                self.members.entry(id).or_default().insert(pod);
+                self.services.entry(pod).or_default().push(id);
+            }
+        }
+    }
+
+    /// The endpoints that a Service should have, by their ports.
+    fn desired(&self, id: ObjId, service: &Service, cluster: &Cluster) -> BTreeMap<Vec<EndpointPort>, Vec<Endpoint>> {
+        let (mut desired, name) = (BTreeMap::<Vec<EndpointPort>, Vec<Endpoint>>::new(), cluster.name(id));
+        let mut ports_of_spec = FxHashMap::default();
+        for &pod in self.members.get(&id).into_iter().flatten() {
+            let row = cluster.pod(pod);
+            if let Some(endpoint) = endpoint(pod, row, service, name, cluster) {
+                let ports = ports_of_spec
+                    .entry(row.spec)
+                    .or_insert_with(|| Arc::<[EndpointPort]>::from(ports(service, cluster.spec_of(pod), cluster)));
+                match desired.get_mut(&**ports) {
+                    Some(endpoints) => endpoints.push(endpoint),
+                    None => _ = desired.insert(ports.to_vec(), vec![endpoint]),
+                }
+            }
+        }
+        desired
+    }
+}
+
+/// The Services that select a pod.
+fn services_of(pod: PodId, cluster: &Cluster) -> Vec<ObjId> {
+    let meta = &cluster.pod(pod).meta;
+    let selects = |&id: &ObjId| {
+        let selector = &cluster.get::<Service>(id).selector;
+        selector.as_ref().is_some_and(|selector| selector.matches(|key| cluster.label(meta.labels, key)))
+    };
+    cluster.of_kind_in(Service::KIND, meta.namespace).filter(selects).collect()
+}
+
+fn endpoint(pod: PodId, row: &Pod, service: &Service, service_name: &str, cluster: &Cluster) -> Option<Endpoint> {
+    let facts = PodFacts {
+        has_ip: row.ip != 0,
+        ended: row.phase.is_terminal(),
+        ready: row.conditions.is_true(cluster.words.ready),
+        deleting: row.meta.is_deleting(),
+    };
+    let (ready, serving, terminating) = endpoint_conditions(facts, service.publish_not_ready)?;
+    let node = row.node.map(|node| cluster.node(node));
+    let zone_key = cluster.interner.find("topology.kubernetes.io/zone");
+    let zone = node.zip(zone_key).and_then(|(node, key)| cluster.interner.value(node.meta.labels, key));
+    let typed = &cluster.spec_of(pod).typed;
+    let hostname = typed.hostname.as_deref().filter(|_| typed.subdomain.as_deref() == Some(service_name));
+    let zone = zone.unwrap_or(Sym::EMPTY);
+    Some(Endpoint {
+        pod,
+        pod_name: row.meta.name,
+        namespace: row.meta.namespace,
+        pod_uid: row.meta.uid,
+        ip: row.ip,
+        ready,
+        serving,
+        terminating,
+        node: node.map_or(Sym::EMPTY, |node| node.meta.name),
+        zone,
+        hostname: hostname.and_then(|name| cluster.interner.find(name)).unwrap_or(Sym::EMPTY),
+        for_zone: service.prefer_zone && ready && zone != Sym::EMPTY,
+        for_node: service.prefer_node && ready && node.is_some(),
+    })
+}
+
+/// The ports of a pod's endpoint; a name that no container has is left out.
+fn ports(service: &Service, spec: &PodSpec, cluster: &Cluster) -> Vec<EndpointPort> {
+    let resolved = service.ports.iter().filter_map(|port| {
+        let number = match port.target {
+            TargetPort::Number(number) => number,
+            TargetPort::Name(name) => {
+                find_port(spec, cluster.interner.text(name), cluster.interner.text(port.protocol))?
+            }
+        };
+        Some(EndpointPort {
+            name: port.name,
+            port: number,
+            protocol: port.protocol,
+            app_protocol: port.app_protocol,
+        })
+    });
+    resolved.collect()
+}
+
+/// The container port of that name and protocol: regular containers first, then sidecars (`FindPort`).
+fn find_port(spec: &PodSpec, name: &str, protocol: &str) -> Option<u16> {
+    let sidecars = spec.typed.init_containers.iter().flatten().filter(|c| c.restart_policy.as_deref() == Some("Always"));
+    let ports = spec.typed.containers.iter().chain(sidecars).flat_map(|container| container.ports.iter().flatten());
+    let mut found = ports
+        .filter(|port| port.name.as_deref() == Some(name) && port.protocol.as_deref().unwrap_or("TCP") == protocol);
+    found.next().and_then(|port| u16::try_from(port.container_port).ok())
+}
+
+/// Writes the slices of a Service. Returns the number of writes.
+fn write(
+    id: ObjId,
+    service: &Service,
+    mut desired: BTreeMap<Vec<EndpointPort>, Vec<Endpoint>>,
+    cluster: &mut Cluster,
+) -> usize {
+    let slices: Vec<ObjId> = cluster
+        .dependents(id)
+        .filter_map(|dependent| match dependent {
+            ObjectRef::Object(slice) => {
+                cluster.try_get::<EndpointSlice>(slice).filter(|body| body.written.is_none()).map(|_| slice)
+            }
+            _ => None,
+        })
+        .collect();
+    let mut by_ports: BTreeMap<Vec<EndpointPort>, Vec<ObjId>> = BTreeMap::new();
+    for &slice in &slices {
+        by_ports.entry(cluster.get::<EndpointSlice>(slice).ports.clone()).or_default().push(slice);
+    }
+    let (mut delete, mut create, mut n_writes) = (Vec::new(), Vec::new(), 0);
+    for (ports, group) in &by_ports {
+        let Some(endpoints) = desired.remove(ports) else {
+            delete.extend(group.iter().copied());
+            continue;
+        };
+        let views: Vec<&[Endpoint]> =
+            group.iter().map(|&slice| cluster.get::<EndpointSlice>(slice).endpoints.as_slice()).collect();
+        let plan = plan(&views, endpoints);
+        delete.extend(plan.delete.iter().map(|&place| group[place]));
+        create.extend(plan.create.into_iter().map(|endpoints| (ports.clone(), endpoints)));
+        for (place, endpoints) in plan.update {
+            n_writes += usize::from(replace(group[place], ports.clone(), endpoints, cluster));
+        }
+    }
+    for (ports, endpoints) in desired {
+        create.extend(plan(&[], endpoints).create.into_iter().map(|endpoints| (ports.clone(), endpoints)));
+    }
+    keep_placeholder(&slices, &mut delete, &mut create, cluster);
+    // A slice that is to go is written again rather than deleted while another is created.
+    while let (Some(&old), true) = (delete.first(), !create.is_empty()) {
+        delete.remove(0);
+        let (ports, endpoints) = create.remove(0);
+        n_writes += usize::from(replace(old, ports, endpoints, cluster));
+    }
+    n_writes += delete.len() + create.len();
+    delete.into_iter().for_each(|slice| cluster.delete(slice, crate::cluster::Propagation::Background));
+    for (ports, endpoints) in create {
+        create_slice(id, service, ports, endpoints, cluster);
+    }
+    n_writes + relabel(id, service, cluster)
+}
+
+/// A Service without endpoints has one empty slice.
+fn keep_placeholder(
+    slices: &[ObjId],
+    delete: &mut Vec<ObjId>,
+    create: &mut Vec<(Vec<EndpointPort>, Vec<Endpoint>)>,
+    cluster: &Cluster,
+) {
+    if slices.len() != delete.len() || !create.is_empty() {
+        return;
+    }
+    let is_placeholder = |&slice: &ObjId| {
+        let body = cluster.get::<EndpointSlice>(slice);
+        body.endpoints.is_empty() && body.ports.is_empty()
+    };
+    match delete.as_slice() {
+        [only] if is_placeholder(only) => delete.clear(),
+        _ => create.push((Vec::new(), Vec::new())),
+    }
+}
+
+fn replace(slice: ObjId, ports: Vec<EndpointPort>, endpoints: Vec<Endpoint>, cluster: &mut Cluster) -> bool {
+    cluster.update_spec::<EndpointSlice>(slice, |body| {
+        body.ports = ports;
+        body.endpoints = endpoints;
+    })
+}
+
+/// The labels of the slices: those of the Service and the controller's own.
+fn labels(id: ObjId, service: &Service, cluster: &mut Cluster) -> LabelsId {
+    let name = cluster.name(id).to_owned();
+    let mut labels = cluster.object(id).meta.labels;
+    labels = cluster.interner.with(labels, "kubernetes.io/service-name", Some(&name));
+    labels = cluster.interner.with(labels, "endpointslice.kubernetes.io/managed-by", Some(MANAGED_BY));
+    let headless = service.headless.then_some("");
+    cluster.interner.with(labels, "service.kubernetes.io/headless", headless)
+}
+
+/// Brings the labels of all slices up to date. Returns the number of writes.
+fn relabel(id: ObjId, service: &Service, cluster: &mut Cluster) -> usize {
+    let wanted = labels(id, service, cluster);
+    let stale: Vec<ObjectRef> = cluster
+        .dependents(id)
+        .filter(|&slice| cluster.kind(slice) == EndpointSlice::KIND && cluster.meta(slice).labels != wanted)
+        .collect();
+    let n_writes = stale.len();
+    stale.into_iter().for_each(|slice| cluster.set_labels(slice, wanted));
+    n_writes
+}
+
+fn create_slice(
+    id: ObjId,
+    service: &Service,
+    ports: Vec<EndpointPort>,
+    endpoints: Vec<Endpoint>,
+    cluster: &mut Cluster,
+) {
+    let Some(info) = kinds::by_kind(EndpointSlice::KIND) else { return };
+    let generate_name = format!("{}-", cluster.name(id));
+    let meta = NewMeta {
+        generate_name: cluster.interner.sym(&generate_name),
+        namespace: cluster.object(id).meta.namespace,
+        labels: labels(id, service, cluster),
+        owners: [cluster.owner_reference(id)].into_iter().collect(),
+        ..NewMeta::default()
+    };
+    let body = EndpointSlice { endpoints, ports, written: None }.into_body();
+    let raw = Arc::new(json!({ "apiVersion": "discovery.k8s.io/v1", "kind": EndpointSlice::KIND }));
+    cluster.create_object(NewObject { info, meta, raw, body });
+}

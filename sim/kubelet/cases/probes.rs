@@ -1,0 +1,91 @@
+//! Probes: thresholds, ticks, and what handlers answer.
+
+use serde_json::{Map, Value};
+
+use super::{answer, seconds};
+use crate::engine::{Span, Time};
+use crate::kubelet::probe::{Answers, Counter, first_tick, next_observation};
+use crate::kubelet::shape::{ProbeHandler, ProbeShape};
+
+pub(super) fn probe(row: &Value) -> Option<Value> {
+    if let Some(handler) = row["handler"].as_str() {
+        return handler_result(handler, row);
+    }
+    let probe = shape(row);
+    if row["expect_stored"].is_array() {
+        return stored(row, &probe);
+    }
+    let expect = row["expect"].as_object();
+    let started = Time::ZERO + span(&row["container_start"]).unwrap_or(Span::ZERO);
+    if expect.is_some_and(|expect| expect.contains_key("first_probe")) {
+        let first = first_tick(&probe, Time::ZERO, started, started);
+        return one("first_probe", first);
+    }
+    let answers = match row["results"].as_str()? {
+        "all fail" => Answers { passes_from: Time::NEVER, ..Answers::default() },
+        "all time out" => Answers { latency: Span::MAX, ..Answers::default() },
+        _ => return None,
+    };
+    let mut counter = Counter::new(true);
+    let found = next_observation(&probe, &answers, &mut counter, Time::ZERO, started, started)?;
+    one("kill_at", found.at)
+}
+
+fn one(name: &str, at: Time) -> Option<Value> {
+    answer("expect", Value::Object(Map::from_iter([(name.to_owned(), seconds(at.since(Time::ZERO)))])))
+}
+
+/// A sequence of results, `ERR` for one that is discarded, and the stored result after each.
+fn stored(row: &Value, probe: &ProbeShape) -> Option<Value> {
+    let mut counter = Counter::new(row["stored0"] == "Success");
+    let mut out = Vec::new();
+    for result in row["sequence"].as_array()? {
+        match result.as_str()? {
+            "S" => _ = counter.count(true, 1, probe),
+            "F" => _ = counter.count(false, 1, probe),
+            "ERR" => {}
+            _ => return None,
+        }
+        out.push(if counter.stored { "Success" } else { "Failure" });
+    }
+    answer("expect_stored", out)
+}
+
+fn shape(row: &Value) -> ProbeShape {
+    let default = ProbeShape::DEFAULT;
+    let threshold = |key: &str, default: u32| row[key].as_u64().map_or(default, |n| n as u32);
+    ProbeShape {
+        initial_delay: span(&row["initialDelay"]).unwrap_or(default.initial_delay),
+        period: span(&row["period"]).unwrap_or(default.period),
+        timeout: span(&row["timeout"]).unwrap_or(default.timeout),
+        success_threshold: threshold("successThreshold", default.success_threshold),
+        failure_threshold: threshold("failureThreshold", default.failure_threshold),
+        grace_seconds: None,
+        handler: ProbeHandler::Exec,
+    }
+}
+
+fn span(value: &Value) -> Option<Span> {
+    value.as_f64().map(Span::from_secs_f64)
+}
+
+/// What one answer of a handler counts as (kubelet, `pkg/probe`).
+fn handler_result(handler: &str, row: &Value) -> Option<Value> {
+    let passes = match (handler, &row["code"], &row["exit"], &row["status"], row["result"].as_str()) {
+        ("http", Value::Number(code), ..) => (200..400).contains(&code.as_i64()?),
+        ("http", Value::String(text), ..) => {
+            // `302 to same host /ok returning 200`: followed, so that the last code counts; no code at all is a failure.
+            let last = text.split_whitespace().rev().find_map(|word| word.parse::<i64>().ok());
+            last.is_some_and(|code| (200..400).contains(&code))
+        }
+        ("exec", _, Value::Number(code), ..) => code.as_i64() == Some(0),
+        ("grpc", _, _, Value::String(status), _) => status == "SERVING",
+        (_, _, _, _, Some("timeout")) => false,
+        (_, _, _, _, Some(text)) if text.starts_with("runtime error") => {
+            return answer("expect", "error -> discarded after 3 tries");
+        }
+        ("tcp", _, _, _, Some(text)) => text == "connect ok",
+        _ => return None,
+    };
+    answer("expect", if passes { "success" } else { "failure" })
+}

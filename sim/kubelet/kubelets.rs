@@ -1,0 +1,283 @@
+//! `Kubelets`: the component. What reaches it from the store, and which step of which worker an event is.
+
+use std::collections::BTreeSet;
+
+use super::catalog::Catalog;
+use super::images::NodeImages;
+use super::model::{AnnotationWarning, Models};
+use super::options::{KubeletKind, KubeletOptions};
+use super::worker::{Busy, Stage, Worker};
+use crate::cluster::{
+    Agenda, Change, Cluster, Component, Event, KubeletEvent, KubeletHealth, NodeId, NodeStep, ObjectRef, PodId,
+    PodStep, What,
+};
+use crate::engine::{Id, Span, Time};
+
+/// The kubelets of all nodes.
+#[derive(Clone, Debug)]
+pub struct Kubelets {
+    pub(super) options: KubeletOptions,
+    pub(super) catalog: Catalog,
+    workers: Vec<Option<Box<Worker>>>,
+    pub(super) nodes: Vec<NodeState>,
+    pub(super) n_addresses: u32,
+}
+
+/// What a kubelet knows of its node.
+#[derive(Clone, Debug, Default)]
+pub(super) struct NodeState {
+    /// Whether it has registered.
+    pub registered: bool,
+    /// How it was when last looked at.
+    pub health: KubeletHealth,
+    pub images: NodeImages,
+    /// Whether images have come or gone since the last report.
+    pub images_changed: bool,
+    /// Whether a look at its memory is scheduled.
+    pub pressure_check_pending: bool,
+    /// When it was last seen to be short of memory.
+    pub pressure_observed: Option<Time>,
+    /// The pod being evicted for it.
+    pub evicting: Option<PodId>,
+    /// The group of pods being stopped while it shuts down.
+    pub shutdown_group: u16,
+    /// The pods that have a worker.
+    pub pods: BTreeSet<PodId>,
+    /// What happened while nothing could be done about it, in order.
+    pub frozen: Vec<KubeletEvent>,
+}
+
+/// The store and the agenda, for one event.
+pub(super) struct Cx<'a> {
+    pub cluster: &'a mut Cluster,
+    pub agenda: &'a mut Agenda,
+}
+
+impl Cx<'_> {
+    pub(super) fn now(&self) -> Time {
+        self.agenda.now()
+    }
+
+    /// Schedules a step of a pod's worker.
+    pub(super) fn step(&mut self, at: Time, pod: PodId, step: PodStep, container: usize, turn: u16) {
+        let container = u8::try_from(container).unwrap_or(u8::MAX);
+        self.agenda.at(at, Event::Kubelet(KubeletEvent::Pod { pod, epoch: turn, step, container }));
+    }
+
+    /// Schedules a step of a node's kubelet.
+    pub(super) fn node_step(&mut self, at: Time, node: NodeId, step: NodeStep) {
+        self.node_step_of(at, node, step, 0);
+    }
+
+    /// Schedules a numbered step of a node's kubelet.
+    pub(super) fn node_step_of(&mut self, at: Time, node: NodeId, step: NodeStep, number: u16) {
+        self.agenda.at(at, Event::Kubelet(KubeletEvent::Node { node, epoch: number, step }));
+    }
+}
+
+impl Kubelets {
+    /// Kubelets of that kind, for containers that behave as the models say.
+    pub fn new(options: KubeletOptions, models: Models) -> Kubelets {
+        let catalog = Catalog::new(models);
+        Kubelets { options, catalog, workers: Vec::new(), nodes: Vec::new(), n_addresses: 0 }
+    }
+
+    /// Annotations that could not be read, with the pod that first had them.
+    pub fn warnings(&self) -> &[(PodId, AnnotationWarning)] {
+        &self.catalog.warnings
+    }
+
+    /// Number of pods that a kubelet looks after.
+    pub fn n_workers(&self) -> usize {
+        self.nodes.iter().map(|node| node.pods.len()).sum()
+    }
+
+    pub(super) fn node(&mut self, node: NodeId) -> &mut NodeState {
+        if self.nodes.len() <= node.index() {
+            self.nodes.resize_with(node.index() + 1, NodeState::default);
+        }
+        &mut self.nodes[node.index()]
+    }
+
+    pub(super) fn worker(&self, pod: PodId) -> Option<&Worker> {
+        self.workers.get(pod.index())?.as_deref()
+    }
+
+    pub(super) fn take_worker(&mut self, pod: PodId) -> Option<Box<Worker>> {
+        self.workers.get_mut(pod.index())?.take()
+    }
+
+    /// Puts a worker back, unless its pod needs none any more.
+    pub(super) fn put_worker(&mut self, worker: Box<Worker>) {
+        let pod = worker.pod;
+        if worker.stage == Stage::Ended && !worker.unreported {
+            self.node(worker.node).pods.remove(&pod);
+            return;
+        }
+        if self.workers.len() <= pod.index() {
+            self.workers.resize_with(pod.index() + 1, || None);
+        }
+        self.node(worker.node).pods.insert(pod);
+        self.workers[pod.index()] = Some(worker);
+    }
+
+    fn drop_worker(&mut self, pod: PodId) {
+        if let Some(worker) = self.take_worker(pod) {
+            self.node(worker.node).pods.remove(&pod);
+        }
+    }
+
+    fn handle_pod(&mut self, pod: PodId, step: PodStep, container: u8, turn: u16, cx: &mut Cx<'_>) {
+        if cx.cluster.pod(pod).meta.removed {
+            return self.drop_worker(pod);
+        }
+        match step {
+            PodStep::Observed => return self.pod_observed(pod, cx),
+            PodStep::DeletionObserved => return self.deletion_observed(pod, cx),
+            PodStep::Terminated => return self.confirm(pod, cx),
+            _ => {}
+        }
+        let Some(mut worker) = self.take_worker(pod) else { return };
+        match self.options.kind {
+            KubeletKind::Real => self.worker_step(&mut worker, step, usize::from(container), turn, cx),
+            KubeletKind::Fake => self.fake_step(&mut worker, step, turn, cx),
+        }
+        let (node, ended) = (worker.node, worker.stage == Stage::Ended);
+        self.put_worker(worker);
+        if ended {
+            self.evicted(node, pod, cx);
+            self.pod_shut_down(node, cx);
+        }
+    }
+
+    fn worker_step(&mut self, w: &mut Worker, step: PodStep, idx: usize, turn: u16, cx: &mut Cx<'_>) {
+        let operation = matches!(
+            step,
+            PodStep::SandboxReady | PodStep::ImageReady | PodStep::ContainerStarted | PodStep::ContainerStopped
+        );
+        let of_container =
+            matches!(step, PodStep::Started | PodStep::Readiness | PodStep::Liveness | PodStep::ContainerExits);
+        if operation && turn != w.turn || of_container && w.rows.get(idx).is_none_or(|row| row.turn != turn) {
+            return;
+        }
+        match step {
+            PodStep::SandboxReady => self.sandbox_ready(w, cx),
+            PodStep::ImageReady => self.image_ready(w, idx, cx),
+            PodStep::ContainerStarted if w.busy == Busy::PostStart(idx as u8) => self.post_start_done(w, idx, cx),
+            PodStep::ContainerStarted => self.container_started(w, idx, cx),
+            PodStep::ContainerStopped => self.containers_stopped(w, cx),
+            PodStep::Started => self.startup_probed(w, idx, cx),
+            PodStep::Readiness => self.readiness_probed(w, idx, cx),
+            PodStep::Liveness => self.liveness_probed(w, idx, cx),
+            PodStep::ContainerExits => self.container_exits(w, idx, cx),
+            PodStep::Restart if turn == w.wake_turn => {}
+            PodStep::DeadlineExceeded => self.deadline_exceeded(w, cx),
+            PodStep::Resync => self.resync(w, cx),
+            _ => return,
+        }
+        if step != PodStep::Readiness {
+            self.sync(w, cx);
+        }
+    }
+
+    fn handle_node(&mut self, node: NodeId, step: NodeStep, number: u16, cx: &mut Cx<'_>) {
+        match step {
+            NodeStep::Register => self.node_changed(node, cx),
+            NodeStep::NextPull => self.next_pull(node, cx),
+            NodeStep::ReportImages => self.report_images(node, cx),
+            NodeStep::PressureCheck => self.pressure_check(node, cx),
+            NodeStep::Shutdown => self.shutdown_group_due(node, number, cx),
+        }
+    }
+
+    /// Whether `event` has to wait because of what happened to its node: on a machine that is down nothing happens, and to a
+    /// kubelet that is cut off nothing comes.
+    fn must_wait(&self, event: KubeletEvent, cluster: &Cluster) -> Option<NodeId> {
+        let KubeletEvent::Pod { pod, step, .. } = event else { return None };
+        let node = cluster.pod(pod).node?;
+        let comes_from_outside = matches!(step, PodStep::Observed | PodStep::DeletionObserved | PodStep::Resync);
+        let waits = match cluster.node(node).kubelet {
+            KubeletHealth::Running | KubeletHealth::ShuttingDown { .. } => false,
+            KubeletHealth::Down { .. } => true,
+            KubeletHealth::Partitioned { .. } => comes_from_outside || step == PodStep::Terminated,
+        };
+        waits.then_some(node)
+    }
+}
+
+impl Component for Kubelets {
+    type Event = KubeletEvent;
+
+    fn start(&mut self, cluster: &mut Cluster, agenda: &mut Agenda) {
+        let nodes: Vec<NodeId> = cluster.nodes().map(|(node, _)| node).collect();
+        let mut cx = Cx { cluster, agenda };
+        for node in nodes {
+            self.register_at_start(node, &mut cx);
+        }
+        let bound = cx.cluster.pods().filter(|(_, pod)| pod.node.is_some() && !pod.phase.is_terminal());
+        let bound: Vec<PodId> = bound.map(|(pod, _)| pod).collect();
+        for pod in bound {
+            cx.step(Time::ZERO, pod, PodStep::Observed, 0, 0);
+        }
+    }
+
+    fn observe(&mut self, change: Change, cluster: &Cluster, agenda: &mut Agenda) {
+        let delay = agenda.control_plane.watch_delay;
+        match (change.object, change.what) {
+            (ObjectRef::Pod(pod), what) => {
+                let Some(step) = self.pod_change(pod, what, cluster) else { return };
+                let event = KubeletEvent::Pod { pod, epoch: 0, step, container: 0 };
+                agenda.after(delay, Event::Kubelet(event));
+            }
+            (ObjectRef::Node(node), What::Created) if !self.node(node).registered => {
+                let event = KubeletEvent::Node { node, epoch: 0, step: NodeStep::Register };
+                agenda.after(Span::ZERO, Event::Kubelet(event));
+            }
+            (ObjectRef::Node(node), What::Kubelet) => {
+                let event = KubeletEvent::Node { node, epoch: 0, step: NodeStep::Register };
+                agenda.after(Span::ZERO, Event::Kubelet(event));
+            }
+            (ObjectRef::Node(node), What::Removed) => {
+                for pod in std::mem::take(&mut self.node(node).pods) {
+                    self.take_worker(pod);
+                }
+                *self.node(node) = NodeState::default();
+            }
+            _ => {}
+        }
+    }
+
+    fn handle(&mut self, event: KubeletEvent, cluster: &mut Cluster, agenda: &mut Agenda) {
+        if let Some(node) = self.must_wait(event, cluster) {
+            self.node(node).frozen.push(event);
+            return;
+        }
+        let mut cx = Cx { cluster, agenda };
+        match event {
+            KubeletEvent::Pod { pod, epoch, step, container } => self.handle_pod(pod, step, container, epoch, &mut cx),
+            KubeletEvent::Node { node, epoch, step } => self.handle_node(node, step, epoch, &mut cx),
+        }
+    }
+}
+
+impl Kubelets {
+    /// What a change of a pod means to its kubelet.
+    fn pod_change(&mut self, pod: PodId, what: What, cluster: &Cluster) -> Option<PodStep> {
+        let row = cluster.pod(pod);
+        row.node?;
+        match what {
+            What::Created | What::Bound(_) => Some(PodStep::Observed),
+            What::Deleting => Some(PodStep::DeletionObserved),
+            What::Spec if self.worker(pod).is_some() => Some(PodStep::Resync),
+            What::Condition(change) => {
+                let gates = self.worker(pod).map(|worker| worker.shape.readiness_gates.as_slice());
+                gates.is_some_and(|gates| gates.contains(&change.kind)).then_some(PodStep::Resync)
+            }
+            What::Removed => {
+                self.drop_worker(pod);
+                None
+            }
+            _ => None,
+        }
+    }
+}

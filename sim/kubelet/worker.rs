@@ -1,0 +1,207 @@
+//! The pod worker: what a kubelet knows of one pod. Its steps stand in the files beside this one.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::backoff::BackOff;
+use super::model::{Behaviour, ContainerModel};
+use super::probe::{Counter, Observed};
+use super::shape::{ContainerKind, ContainerShape, PodShape};
+use crate::cluster::{ContainerState, ContainerStatus, NodeId, PodId, PodPhase, Sym, Terminated};
+use crate::engine::{Span, Time};
+
+/// What the kubelet knows of one pod. One worker does one thing at a time: while it pulls, starts or kills, the pod's other
+/// containers wait (kubelet, `pod_workers.go`).
+#[derive(Clone, Debug)]
+pub(super) struct Worker {
+    pub pod: PodId,
+    pub node: NodeId,
+    pub shape: Arc<PodShape>,
+    pub behaviour: Arc<Behaviour>,
+    pub stage: Stage,
+    pub busy: Busy,
+    /// Names the operation under way: events of earlier ones are dropped.
+    pub turn: u16,
+    /// Names the last wake-up call: earlier ones are dropped.
+    pub wake_turn: u16,
+    /// Whether the sandbox with its network exists.
+    pub sandbox: bool,
+    /// Whether a regular container has been started in this sandbox.
+    pub initialized: bool,
+    /// Whether the modelled startup has been spent.
+    pub started_up: bool,
+    /// Whether the store lacks what has happened since it could last be written to.
+    pub unreported: bool,
+    pub ip: u32,
+    /// When the kubelet first saw the pod: `startTime`, and the anchor of its probe workers.
+    pub since: Time,
+    pub rows: SmallVec<[Row; 1]>,
+    /// How it ends, once it is told to.
+    pub end: Option<End>,
+}
+
+/// How far a pod is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Its containers are started and restarted.
+    Active,
+    /// Its containers are being stopped.
+    Terminating,
+    /// Nothing of it runs any more.
+    Ended,
+}
+
+/// What a worker is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Busy {
+    Idle,
+    Sandbox,
+    Pulling(u8),
+    Starting(u8),
+    PostStart(u8),
+    /// Stopping one container that is to start again.
+    Killing(u8),
+    /// Stopping all containers, which are to start again.
+    KillingAll,
+}
+
+/// How a pod ends that is told to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct End {
+    /// The phase, where it does not follow from the exit codes.
+    pub phase: Option<PodPhase>,
+    /// `status.reason`.
+    pub reason: Sym,
+    /// `status.message`.
+    pub message: Sym,
+    /// Whether condition `DisruptionTarget` says that the kubelet ended it.
+    pub disruption: bool,
+}
+
+/// What the kubelet knows of one container.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub status: ContainerStatus,
+    /// Names the present instance: events of earlier ones are dropped.
+    pub turn: u16,
+    /// How often it has been started.
+    pub n_starts: u32,
+    /// When and how the present instance will exit by itself.
+    pub exit: Option<Exit>,
+    /// Crash-loop back-off.
+    pub crash: Option<BackOff>,
+    /// Back-off of failing pulls.
+    pub pull: Option<BackOff>,
+    /// Since when it waits for the pull under way.
+    pub pulled_for: Option<Time>,
+    /// How long the pull under way takes once it has its turn.
+    pub pull_takes: Span,
+    /// Its start has failed and is not tried again before.
+    pub retry_at: Time,
+    /// When the failure of its image is first looked at again, and shown as back-off.
+    pub show_at: Time,
+    /// Set by a kill of the kubelet until the sync that follows it: when the instance before the killed one finished, if there
+    /// was one. That sync still compares back-off with it.
+    pub snapshot: Option<Option<Time>>,
+    pub readiness: Probing,
+    pub liveness: Probing,
+    pub startup: Probing,
+}
+
+/// An exit to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Exit {
+    pub at: Time,
+    pub code: i32,
+    /// Out of memory.
+    pub oom: bool,
+}
+
+/// The state of one probe of a container.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Probing {
+    /// What its ticks are counted from.
+    pub anchor: Time,
+    pub counter: Counter,
+    pub next: Option<Observed>,
+    /// The first failing tick, of which an event tells.
+    pub warn_at: Time,
+}
+
+impl Probing {
+    pub(super) const IDLE: Probing = Probing {
+        anchor: Time::ZERO,
+        counter: Counter { stored: false, last: None, run: 0 },
+        next: None,
+        warn_at: Time::NEVER,
+    };
+}
+
+impl Row {
+    pub(super) fn new(waiting: Sym) -> Row {
+        let state = ContainerState::Waiting { reason: waiting, message: Sym::EMPTY };
+        Row {
+            status: ContainerStatus { state, ..ContainerStatus::default() },
+            turn: 0,
+            n_starts: 0,
+            exit: None,
+            crash: None,
+            pull: None,
+            pulled_for: None,
+            pull_takes: Span::ZERO,
+            retry_at: Time::ZERO,
+            show_at: Time::ZERO,
+            snapshot: None,
+            readiness: Probing::IDLE,
+            liveness: Probing::IDLE,
+            startup: Probing::IDLE,
+        }
+    }
+
+    pub(super) fn running_since(&self) -> Option<Time> {
+        match self.status.state {
+            ContainerState::Running { started } => Some(started),
+            _ => None,
+        }
+    }
+
+    /// The last instance that has ended, while none runs.
+    pub(super) fn ended(&self) -> Option<Terminated> {
+        match self.status.state {
+            ContainerState::Terminated(ended) => Some(ended),
+            ContainerState::Waiting { .. } => self.status.last,
+            ContainerState::Running { .. } => None,
+        }
+    }
+
+    /// Ends the present instance: its events are void from now on.
+    pub(super) fn new_turn(&mut self) -> u16 {
+        self.turn = self.turn.wrapping_add(1);
+        self.turn
+    }
+}
+
+impl Worker {
+    pub(super) fn container(&self, idx: usize) -> &ContainerShape {
+        &self.shape.containers[idx]
+    }
+
+    pub(super) fn kind(&self, idx: usize) -> ContainerKind {
+        self.shape.containers[idx].kind
+    }
+
+    pub(super) fn model(&self, idx: usize) -> &ContainerModel {
+        &self.behaviour.containers[idx]
+    }
+
+    /// Begins an operation, or gives the one under way up.
+    pub(super) fn new_turn(&mut self) -> u16 {
+        self.turn = self.turn.wrapping_add(1);
+        self.turn
+    }
+
+    pub(super) fn statuses(&self) -> SmallVec<[Option<ContainerStatus>; 4]> {
+        self.rows.iter().map(|row| Some(row.status)).collect()
+    }
+}

@@ -1,0 +1,139 @@
+//! Documents into accepted manifests: old API versions are converted, defaults filled in, everything checked.
+
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+use crate::api::accept::{AcceptContext, accept, to_error};
+use crate::api::document::{Document, Part};
+use crate::error::Error;
+
+/// Accepted manifests in the order of the documents.
+#[derive(Clone, Debug, Default)]
+pub struct AcceptedObjects {
+    /// The manifests, defaulted.
+    pub values: Vec<Value>,
+    /// What the user should know: old versions, what the API server warns about.
+    pub warnings: Vec<Error>,
+}
+
+/// API versions that are no longer served, by kind, with those that took their place.
+const OLD_VERSIONS: &[(&str, &[&str], &str)] = &[
+    ("Deployment", &["extensions/v1beta1", "apps/v1beta1", "apps/v1beta2"], "apps/v1"),
+    ("ReplicaSet", &["extensions/v1beta1", "apps/v1beta2"], "apps/v1"),
+    ("DaemonSet", &["extensions/v1beta1", "apps/v1beta2"], "apps/v1"),
+    ("StatefulSet", &["apps/v1beta1", "apps/v1beta2"], "apps/v1"),
+    ("CronJob", &["batch/v1beta1", "batch/v2alpha1"], "batch/v1"),
+    ("PodDisruptionBudget", &["policy/v1beta1"], "policy/v1"),
+    ("EndpointSlice", &["discovery.k8s.io/v1beta1"], "discovery.k8s.io/v1"),
+    ("PriorityClass", &["scheduling.k8s.io/v1beta1", "scheduling.k8s.io/v1alpha1"], "scheduling.k8s.io/v1"),
+    ("StorageClass", &["storage.k8s.io/v1beta1"], "storage.k8s.io/v1"),
+    ("Role", &["rbac.authorization.k8s.io/v1beta1"], "rbac.authorization.k8s.io/v1"),
+    ("RoleBinding", &["rbac.authorization.k8s.io/v1beta1"], "rbac.authorization.k8s.io/v1"),
+    ("ClusterRole", &["rbac.authorization.k8s.io/v1beta1"], "rbac.authorization.k8s.io/v1"),
+    ("ClusterRoleBinding", &["rbac.authorization.k8s.io/v1beta1"], "rbac.authorization.k8s.io/v1"),
+];
+
+/// Accepts all documents, in parallel.
+///
+/// # Errors
+///
+/// Every refusal, in the order of the documents.
+pub fn accept_all(documents: &[Document]) -> Result<AcceptedObjects, Vec<Error>> {
+    let results: Vec<Result<(Value, Vec<Error>), Vec<Error>>> = documents.par_iter().map(accept_one).collect();
+    let (mut accepted, mut errors) = (AcceptedObjects::default(), Vec::new());
+    for result in results {
+        match result {
+            Ok((value, warnings)) => {
+                accepted.values.push(value);
+                accepted.warnings.extend(warnings);
+            }
+            Err(wrong) => errors.extend(wrong),
+        }
+    }
+    if errors.is_empty() { Ok(accepted) } else { Err(errors) }
+}
+
+fn accept_one(document: &Document) -> Result<(Value, Vec<Error>), Vec<Error>> {
+    let mut warnings = Vec::new();
+    let mut value = document.value.clone();
+    if let Some((old, new)) = modernise(&mut value) {
+        let what = format!("{} {old} is no longer served: read as {new}", document.kind());
+        warnings.push(Error::new(what).at(document.place("apiVersion", Part::Value)));
+    }
+    let dumped = strip_dump(&mut value);
+    let context = AcceptContext { lookup: None, ..AcceptContext::default() };
+    let accepted = accept(&value, &context).map_err(|refusal| to_error(&refusal, document))?;
+    warnings.extend(accepted.warnings.into_iter().map(|what| Error::new(what).at(document.place("kind", Part::Value))));
+    let mut value = accepted.value;
+    for (pointer, kept) in dumped {
+        let parent = if pointer == "status" { &mut value } else { &mut value["metadata"] };
+        parent[pointer] = kept;
+    }
+    Ok((value, warnings))
+}
+
+/// What a dump has and a manifest must not: kept aside while the manifest is checked.
+fn strip_dump(value: &mut Value) -> Vec<(&'static str, Value)> {
+    let mut kept = Vec::new();
+    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+        metadata.remove("selfLink");
+        metadata.remove("resourceVersion");
+        metadata.remove("generation");
+        for field in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] {
+            kept.extend(metadata.remove(field).filter(|value| !value.is_null()).map(|value| (field, value)));
+        }
+    }
+    if let Some(fields) = value.as_object_mut() {
+        kept.extend(fields.remove("status").filter(|status| !status.is_null()).map(|status| ("status", status)));
+    }
+    kept
+}
+
+/// Converts an object of an old API version. Returns the old version and the new one.
+fn modernise(value: &mut Value) -> Option<(String, &'static str)> {
+    let (kind, version) = (value["kind"].as_str()?, value["apiVersion"].as_str()?.to_owned());
+    let (_, _, new) = OLD_VERSIONS.iter().find(|(known, old, _)| *known == kind && old.contains(&version.as_str()))?;
+    let workload = matches!(kind, "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet");
+    value["apiVersion"] = json!(new);
+    if workload {
+        // The old versions took a missing selector from the template's labels.
+        let labels = value["spec"]["template"]["metadata"]["labels"].clone();
+        if value["spec"].get("selector").is_none_or(Value::is_null) && labels.is_object() {
+            value["spec"]["selector"] = json!({ "matchLabels": labels });
+        }
+        if let Some(spec) = value["spec"].as_object_mut() {
+            spec.remove("rollbackTo");
+            spec.remove("templateGeneration");
+        }
+    }
+    Some((version, new))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::document::read_str;
+
+    #[test]
+    fn old_deployments_get_a_selector() {
+        let text = "apiVersion: apps/v1beta1\nkind: Deployment\nmetadata: {name: nginx}\nspec:\n  replicas: 3\n  template:\n    \
+                    metadata: {labels: {app: nginx}}\n    spec: {containers: [{name: nginx, image: 'nginx:1.7.9'}]}\n";
+        let (documents, errors) = read_str("nginx.yaml", text);
+        assert!(errors.is_empty());
+        let accepted = accept_all(&documents).expect("old manifests run");
+        assert_eq!(accepted.values[0]["apiVersion"], "apps/v1");
+        assert_eq!(accepted.values[0]["spec"]["selector"]["matchLabels"]["app"], "nginx");
+        assert_eq!(accepted.warnings.len(), 1);
+    }
+
+    #[test]
+    fn dumps_keep_their_status() {
+        let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, uid: abc, resourceVersion: '7'}\nspec: {nodeName: n, containers: \
+                    [{name: c, image: i}]}\nstatus: {phase: Running}\n";
+        let (documents, _) = read_str("dump.yaml", text);
+        let accepted = accept_all(&documents).expect("a dump is accepted");
+        assert_eq!(accepted.values[0]["status"]["phase"], "Running");
+        assert_eq!(accepted.values[0]["metadata"]["uid"], "abc");
+    }
+}

@@ -1,0 +1,253 @@
+//! `Simulation`: one run. It owns the store, the agenda and the components as plain fields; the loop pops an event, lets its component
+//! handle it, and shows every change made to every component and observer before the next event.
+
+use std::fmt;
+
+use crate::client::Client;
+use crate::cluster::{Agenda, Change, Cluster, Component, Event, Observer, Queued};
+use crate::controllers::Controllers;
+use crate::engine::{Span, Time};
+use crate::kubelet::Kubelets;
+use crate::scheduler::Scheduler;
+
+/// Events of one instant above which a run is given up: something schedules itself for ever.
+pub const MAX_EVENTS_PER_INSTANT: u32 = 10_000_000;
+
+/// One run.
+pub struct Simulation {
+    /// All facts.
+    pub cluster: Cluster,
+    agenda: Agenda,
+    /// The users.
+    pub client: Client,
+    /// kube-scheduler.
+    pub scheduler: Scheduler,
+    controllers: Controllers,
+    kubelets: Kubelets,
+    sample_period: Option<Span>,
+    n_events: u64,
+    n_changes: u32,
+    changes: Vec<Change>,
+    check_every_event: bool,
+    started: bool,
+}
+
+/// The parts of a run.
+pub struct Parts {
+    /// The store with the objects that are there from the beginning.
+    pub cluster: Cluster,
+    /// Clock, queue, random streams, latencies.
+    pub agenda: Agenda,
+    /// The users.
+    pub client: Client,
+    /// kube-scheduler.
+    pub scheduler: Scheduler,
+    /// kube-controller-manager.
+    pub controllers: Controllers,
+    /// All nodes' kubelets.
+    pub kubelets: Kubelets,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Nothing is left to happen.
+    Settled,
+    /// The horizon was reached.
+    Horizon,
+    /// An observer stopped it.
+    Interrupted,
+}
+
+/// A run that did not get past one instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stuck {
+    /// The instant.
+    pub at: Time,
+    /// The last events of it.
+    pub last: Vec<Event>,
+}
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "more than {MAX_EVENTS_PER_INSTANT} events at {}: something schedules itself without end; the last were {:?}",
+            self.at, self.last
+        )
+    }
+}
+
+impl std::error::Error for Stuck {}
+
+impl Ended {
+    /// The word used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Ended::Settled => "settled",
+            Ended::Horizon => "horizon",
+            Ended::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl Simulation {
+    /// A run that has not begun.
+    pub fn new(parts: Parts) -> Simulation {
+        let Parts { cluster, agenda, client, scheduler, controllers, kubelets } = parts;
+        Simulation {
+            cluster,
+            agenda,
+            client,
+            scheduler,
+            controllers,
+            kubelets,
+            sample_period: None,
+            n_events: 0,
+            n_changes: 0,
+            changes: Vec::new(),
+            check_every_event: false,
+            started: false,
+        }
+    }
+
+    /// Lets observers take samples at this period.
+    pub fn with_samples(mut self, period: Span) -> Simulation {
+        self.sample_period = (!period.is_zero()).then_some(period);
+        self
+    }
+
+    /// Checks the whole store after every event: slow, for tests.
+    pub fn with_checks(mut self) -> Simulation {
+        self.check_every_event = true;
+        self
+    }
+
+    /// The virtual time.
+    pub fn now(&self) -> Time {
+        self.agenda.now()
+    }
+
+    /// Number of events handled.
+    pub fn n_events(&self) -> u64 {
+        self.n_events
+    }
+
+    /// Number of events pending, samples included.
+    pub fn n_pending(&self) -> usize {
+        self.agenda.n_pending()
+    }
+
+    /// Runs until `until`: events at that instant happen too. Samples alone do not keep a run going when `until_settled`.
+    ///
+    /// # Errors
+    ///
+    /// If one instant does not end.
+    ///
+    /// # Panics
+    ///
+    /// With checks on, if the store is not consistent.
+    pub fn run(
+        &mut self,
+        until: Time,
+        until_settled: bool,
+        observers: &mut [&mut dyn Observer],
+    ) -> Result<Ended, Stuck> {
+        if !self.started {
+            self.start(observers);
+        }
+        let (mut instant, mut n_at_instant) = (self.agenda.now(), 0u32);
+        let mut last = Vec::new();
+        loop {
+            let samples = usize::from(self.sample_period.is_some());
+            if until_settled && self.agenda.n_pending() <= samples {
+                return Ok(Ended::Settled);
+            }
+            let Some(next) = self.agenda.next_time().filter(|next| *next <= until) else { break };
+            if next > instant {
+                observers.iter_mut().for_each(|observer| observer.advance(next, &self.cluster));
+                (instant, n_at_instant) = (next, 0);
+            }
+            let Some(queued) = self.agenda.next(until) else { break };
+            n_at_instant += 1;
+            if n_at_instant > MAX_EVENTS_PER_INSTANT - 8 {
+                last.push(queued.event);
+                if n_at_instant >= MAX_EVENTS_PER_INSTANT {
+                    return Err(Stuck { at: instant, last });
+                }
+            }
+            self.step(queued, observers);
+            if self.n_events.is_multiple_of(1024)
+                && !observers.iter_mut().all(|observer| observer.go_on(instant, self.n_events, &self.cluster))
+            {
+                return Ok(Ended::Interrupted);
+            }
+        }
+        if until < Time::NEVER && until > self.agenda.now() {
+            observers.iter_mut().for_each(|observer| observer.advance(until, &self.cluster));
+            self.agenda.advance_to(until);
+            self.cluster.set_now(until);
+        }
+        Ok(if self.agenda.n_pending() == 0 { Ended::Settled } else { Ended::Horizon })
+    }
+
+    fn start(&mut self, observers: &mut [&mut dyn Observer]) {
+        self.started = true;
+        self.settle(observers);
+        self.scheduler.start(&mut self.cluster, &mut self.agenda);
+        self.controllers.start(&mut self.cluster, &mut self.agenda);
+        self.kubelets.start(&mut self.cluster, &mut self.agenda);
+        self.client.start(&mut self.cluster, &mut self.agenda);
+        if self.sample_period.is_some() {
+            self.agenda.after(Span::ZERO, Event::Sample);
+        }
+        self.settle(observers);
+    }
+
+    fn step(&mut self, queued: Queued, observers: &mut [&mut dyn Observer]) {
+        self.n_events += 1;
+        let now = self.agenda.now();
+        self.cluster.set_now(now);
+        match queued.event {
+            Event::Workload(event) => self.client.handle(event, &mut self.cluster, &mut self.agenda),
+            Event::Kubelet(event) => self.kubelets.handle(event, &mut self.cluster, &mut self.agenda),
+            Event::Controller(event) => self.controllers.handle(event, &mut self.cluster, &mut self.agenda),
+            Event::Scheduler(event) => self.scheduler.handle(event, &mut self.cluster, &mut self.agenda),
+            Event::Fault(_) | Event::Network(_) => {}
+            Event::Sample => self.sample(observers),
+        }
+        self.settle(observers);
+    }
+
+    fn sample(&mut self, observers: &mut [&mut dyn Observer]) {
+        let now = self.agenda.now();
+        observers.iter_mut().for_each(|observer| observer.sample(now, &self.cluster));
+        if let Some(period) = self.sample_period {
+            self.agenda.after(period, Event::Sample);
+        }
+    }
+
+    /// Shows the changes of the event just handled to everyone, in order.
+    fn settle(&mut self, observers: &mut [&mut dyn Observer]) {
+        let mut changes = std::mem::take(&mut self.changes);
+        self.cluster.take_changes(&mut changes);
+        let (now, cause) = (self.agenda.now(), self.agenda.cause());
+        for &change in &changes {
+            let number = self.n_changes;
+            self.n_changes += 1;
+            for observer in observers.iter_mut() {
+                observer.change(now, number, cause, change, &self.cluster);
+            }
+            self.agenda.set_cause(number);
+            self.kubelets.observe(change, &self.cluster, &mut self.agenda);
+            self.controllers.observe(change, &self.cluster, &mut self.agenda);
+            self.scheduler.observe(change, &self.cluster, &mut self.agenda);
+            self.client.observe(change, &self.cluster, &mut self.agenda);
+        }
+        changes.clear();
+        self.changes = changes;
+        if self.check_every_event {
+            self.cluster.check().unwrap_or_else(|error| panic!("at {now}: {error}"));
+        }
+    }
+}

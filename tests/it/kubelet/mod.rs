@@ -1,0 +1,8 @@
+//! Pods on nodes: what the kubelets make of manifests, models and failures.
+
+mod bench;
+mod failures;
+mod lifecycle;
+mod pressure;
+mod restarts;
+mod scale;
