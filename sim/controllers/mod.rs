@@ -3,6 +3,7 @@
 mod anchored_tick;
 pub mod cases_nodes;
 mod controller;
+pub mod cron_job;
 pub mod daemon_placement;
 pub mod daemon_set;
 pub mod deletion_rank;
@@ -34,6 +35,7 @@ pub use controller::{Action, Context, Controller, Keys};
 pub use token_bucket::TokenBucket;
 pub use work_queue::{WorkQueue, backoff};
 
+use cron_job::CronJobController;
 use daemon_set::DaemonSetController;
 use deployment::DeploymentController;
 use job::JobController;
@@ -72,6 +74,11 @@ fn all() -> Vec<Box<dyn Controller>> {
         Box::new(DeploymentController::default()),
         Box::new(ReplicaSetController::replica_sets()),
         Box::new(ReplicaSetController::replication_controllers()),
+        Box::new(StatefulSetController),
+        Box::new(DaemonSetController::default()),
+        Box::new(JobController::default()),
+        Box::new(CronJobController),
+        Box::new(TtlAfterFinishedController),
         Box::new(garbage_collector::GarbageCollector::default()),
         Box::new(namespace::NamespaceController),
         Box::new(service_account::ServiceAccountController),
