@@ -8,6 +8,7 @@ mod client;
 pub mod cycle;
 mod delivery;
 mod eviction;
+pub mod explain;
 pub mod framework;
 pub mod framework_policy;
 pub mod host_pick;
