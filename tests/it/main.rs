@@ -8,3 +8,4 @@ mod workload_plots;
 mod kubectl;
 mod scheduler_conformance;
 mod scheduler_twins;
+mod scheduler_cases;
