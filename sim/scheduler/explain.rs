@@ -184,7 +184,8 @@ impl Framework {
         let scores = self.run_score(cx, &mut state, &ids);
         for (place, &idx) in scored.iter().enumerate() {
             let node = &mut explanation.nodes[idx];
-            node.scores = scores.raw.iter().zip(&scores.normalized).map(|(raw, norm)| (raw[place], norm[place])).collect();
+            node.scores =
+                scores.raw.iter().zip(&scores.normalized).map(|(raw, norm)| (raw[place], norm[place])).collect();
             node.total = Some(scores.total[place]);
         }
         explanation.score_plugins = scores.plugins.clone();

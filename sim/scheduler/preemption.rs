@@ -113,10 +113,8 @@ impl Framework {
         let wanted = DefaultPreemption::new(args).n_candidates(potential.len());
         let dry_run = self.dry_run(cx, &potential, offset, wanted);
         let Some(best) = best_candidates(cx.cluster, &dry_run.candidates).first().copied() else {
-            let others = Status::rejected(
-                PluginName::DefaultPreemption,
-                Rejection::unresolvable(Reason::PreemptionNotHelpful),
-            );
+            let others =
+                Status::rejected(PluginName::DefaultPreemption, Rejection::unresolvable(Reason::PreemptionNotHelpful));
             let failure = Diagnosis {
                 n_nodes: diagnosis.n_nodes,
                 nodes: dry_run.rejected,
@@ -207,7 +205,11 @@ impl Framework {
         if victims.is_empty() {
             let name = cx.cluster.name(node);
             let text = format!("expected at least one victim pod on node {name:?}");
-            return Err(Status { code: Code::Error, plugin: None, reasons: [Reason::Text(text.into())].into_iter().collect() });
+            return Err(Status {
+                code: Code::Error,
+                plugin: None,
+                reasons: [Reason::Text(text.into())].into_iter().collect(),
+            });
         }
         Ok(Candidate { node, victims, n_violations })
     }
@@ -251,6 +253,14 @@ impl Supposing<'_> {
     }
 }
 
+/// Why a pod of `preemptionPolicy: Never` may not preempt.
+pub const NEVER: &str = "not eligible due to preemptionPolicy=Never.";
+
+/// Whether removing pods may help where a node has this status.
+pub fn may_help(status: &Status) -> bool {
+    status.code == Code::Unschedulable
+}
+
 /// Whether a pod may preempt at all (`PodEligibleToPreemptOthers`).
 ///
 /// # Errors
@@ -258,7 +268,7 @@ impl Supposing<'_> {
 /// Why not.
 pub fn eligible(cx: Cx<'_>, diagnosis: &Diagnosis) -> Result<(), &'static str> {
     if cx.spec.never_preempts {
-        return Err("not eligible due to preemptionPolicy=Never.");
+        return Err(NEVER);
     }
     let Some(node) = cx.row().nominated else { return Ok(()) };
     let status = diagnosis.status_of(node);
@@ -285,12 +295,11 @@ fn is_preempted(cluster: &Cluster, pod: PodId) -> bool {
 
 /// The nodes on which removing pods may help.
 pub fn potential_nodes(cx: Cx<'_>, diagnosis: &Diagnosis) -> Vec<NodeId> {
-    let helps = |status: &Status| status.code == Code::Unschedulable;
-    if diagnosis.others.as_ref().is_some_and(helps) {
+    if diagnosis.others.as_ref().is_some_and(may_help) {
         let order = cx.tables.order().iter().copied();
-        return order.filter(|&node| diagnosis.status_of(node).is_some_and(helps)).collect();
+        return order.filter(|&node| diagnosis.status_of(node).is_some_and(may_help)).collect();
     }
-    diagnosis.nodes.iter().filter(|(_, status)| helps(status)).map(|&(node, _)| node).collect()
+    diagnosis.nodes.iter().filter(|(_, status)| may_help(status)).map(|&(node, _)| node).collect()
 }
 
 /// The start of a pod that has not started: later than any other.
@@ -298,5 +307,9 @@ const NOT_STARTED: Time = Time::NEVER;
 
 /// Whether preemption takes part in PostFilter.
 pub fn is_enabled(framework: &Framework) -> bool {
-    framework.profile().plugins(ExtensionPoint::PostFilter).iter().any(|(name, _)| *name == PluginName::DefaultPreemption)
+    framework
+        .profile()
+        .plugins(ExtensionPoint::PostFilter)
+        .iter()
+        .any(|(name, _)| *name == PluginName::DefaultPreemption)
 }

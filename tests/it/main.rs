@@ -9,3 +9,4 @@ mod kubectl;
 mod nodes;
 mod scheduler_conformance;
 mod scheduler_twins;
+mod scheduler_cases;

@@ -26,12 +26,16 @@ pub(super) fn changes(cx: Cx<'_>, reason: &Reason, node: NodeView<'_>) -> Vec<St
         Reason::Insufficient(resource) => vec![shortage(cx, *resource, node)],
         Reason::DiskConflict => one("take off the pod that uses the same disk"),
         Reason::ReadWriteOncePodConflict => one("delete the pod that uses the ReadWriteOncePod claim"),
-        Reason::MaxVolumeCount => one("take off a pod with volumes of the same driver, or raise the limit of its CSINode"),
+        Reason::MaxVolumeCount => {
+            one("take off a pod with volumes of the same driver, or raise the limit of its CSINode")
+        }
         Reason::VolumeBinding => one("add a volume that matches the claim there, or a class that can make one"),
         Reason::VolumeNodeAffinity | Reason::VolumeZone => one("move the pod's volume there"),
         Reason::VolumeSpace => one("add storage capacity there"),
         Reason::VolumeMissing => one("bring back the volume that the claim is bound to"),
-        Reason::SpreadConstraints => one("take a matching pod out of its domain, add one to the domain with the fewest, or raise maxSkew"),
+        Reason::SpreadConstraints => {
+            one("take a matching pod out of its domain, add one to the domain with the fewest, or raise maxSkew")
+        }
         Reason::SpreadMissingLabel => missing_topology(cx, node),
         Reason::PodAffinity => one("run a pod in its domain that the pod's affinity asks for"),
         Reason::PodAntiAffinity => one("take the pods out of its domain that the pod's anti-affinity avoids"),
@@ -62,8 +66,11 @@ fn shortage(cx: Cx<'_>, resource: ResourceId, node: NodeView<'_>) -> String {
     let free = allocatable - requested;
     let missing = amount(request - free);
     if request > allocatable {
-        format!("ask for {} less {name}, or give it as much more (it has {})", amount(request - allocatable), amount(allocatable))
-            + &if requested > 0 { format!(", and free {}", amount(requested)) } else { String::new() }
+        format!(
+            "ask for {} less {name}, or give it as much more (it has {})",
+            amount(request - allocatable),
+            amount(allocatable)
+        ) + &if requested > 0 { format!(", and free {}", amount(requested)) } else { String::new() }
     } else {
         format!("free {missing} of {name} (asked for {}, free {})", amount(request), amount(free))
     }

@@ -52,7 +52,8 @@ impl fmt::Display for Explanation {
         writeln!(f)?;
         let rows = self.rows();
         let n_columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-        let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+        let width =
+            |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
         let widths: Vec<usize> = (0..n_columns).map(|column| width(column).unwrap_or(0)).collect();
         for row in &rows {
             let mut line = String::new();

@@ -198,8 +198,8 @@ impl Framework {
                 *row = judge(cx, state, &sorted, node, &mut rows.statuses);
                 (row.version, row.round) = (version, round);
             }
-            let fits = row.fits
-                && sorted.cluster_filters.iter().all(|plugin| plugin.filter(cx, state, cx.view(node)).is_ok());
+            let fits =
+                row.fits && sorted.cluster_filters.iter().all(|plugin| plugin.filter(cx, state, cx.view(node)).is_ok());
             if fits {
                 if cache.feasible.len() == wanted {
                     break;
@@ -263,7 +263,8 @@ fn judge(cx: Cx<'_>, state: &CycleState, sorted: &Sorted<'_>, node: NodeId, stat
     let mut row = Row::default();
     if let Some(plugin) = sorted.own_filters.iter().find(|plugin| !plugin.fits(cx, state, node)) {
         let verdict = plugin.filter(cx, state, cx.view(node));
-        let status = verdict.map_or_else(|rejection| Status::rejected(plugin.name(), rejection), |()| Status::success());
+        let status =
+            verdict.map_or_else(|rejection| Status::rejected(plugin.name(), rejection), |()| Status::success());
         let known = statuses.iter().position(|other| *other == status);
         let place = known.unwrap_or_else(|| {
             statuses.push(status);

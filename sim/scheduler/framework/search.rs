@@ -169,9 +169,7 @@ impl Framework {
         let evaluated = found.feasible.len() + found.rejected.len();
         search.next_start = (search.next_start + evaluated) % n_nodes;
         match found.feasible[..] {
-            [] => {
-                Decision::Unschedulable(Box::new(diagnosis.with(found.rejected)))
-            }
+            [] => Decision::Unschedulable(Box::new(diagnosis.with(found.rejected))),
             [node] => Decision::Scheduled { node, evaluated, feasible: 1, total: 0 },
             _ => {
                 let scores = self.run_score(cx, state, &found.feasible);
