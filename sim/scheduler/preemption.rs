@@ -142,11 +142,14 @@ impl Framework {
     /// Tries nodes in turn, from `offset`, until `wanted` candidates are found, one of which violates no budget.
     pub fn dry_run(&self, cx: Cx<'_>, potential: &[NodeId], offset: usize, wanted: usize) -> DryRun {
         let mut run = DryRun::default();
-        let mut state = CycleState::default();
-        if !potential.is_empty() {
-            // The counts of the failed cycle: nothing has changed since.
-            self.run_pre_filter(cx, &mut state);
+        let own = cx.cluster.spec_of(cx.pod).priority;
+        if cx.tables.lowest_priority().is_none_or(|lowest| lowest >= own) {
+            run.rejected = potential.iter().map(|&node| (node, no_victims())).collect();
+            return run;
         }
+        let mut state = CycleState::default();
+        // The counts of the failed cycle: nothing has changed since.
+        self.run_pre_filter(cx, &mut state);
         let budgets = Budget::all(cx.cluster);
         let mut any_without_violation = false;
         for idx in 0..potential.len() {
@@ -179,11 +182,7 @@ impl Framework {
         let pods = cx.cluster.node(node).pods.iter().copied();
         let mut potential: Vec<PodId> = pods.filter(|&pod| priority(pod) < own).collect();
         if potential.is_empty() {
-            return Err(Status {
-                code: Code::UnschedulableAndUnresolvable,
-                plugin: None,
-                reasons: [Reason::NoVictims].into_iter().collect(),
-            });
+            return Err(no_victims());
         }
         let mut supposing = Supposing { framework: self, cx, state: state.clone(), node, supposed: Vec::new() };
         potential.iter().for_each(|&pod| supposing.remove(pod));
@@ -212,6 +211,12 @@ impl Framework {
         }
         Ok(Candidate { node, victims, n_violations })
     }
+}
+
+/// There is no less important pod on the node.
+fn no_victims() -> Status {
+    let reasons = [Reason::NoVictims].into_iter().collect();
+    Status { code: Code::UnschedulableAndUnresolvable, plugin: None, reasons }
 }
 
 /// One node with pods taken off it in thought.
