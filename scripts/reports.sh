@@ -14,4 +14,4 @@ for name in quickstart rolling-update drain; do
     rm -f "$folder"/*.csv "$folder"/*.jsonl
 done
 "$wavetank" modelled >docs/modelled.md
-cp reports/rolling-update/gantt.svg docs/images/rolling-update-pods.svg
+cp reports/rolling-update/lifecycle.svg docs/images/rolling-update.svg
