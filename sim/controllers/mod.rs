@@ -86,14 +86,9 @@ fn all() -> Vec<Box<dyn Controller>> {
         Box::new(node_lifecycle::NodeLifecycleController::default()),
         Box::new(taint_eviction::TaintEvictionController::default()),
         Box::new(pod_gc::PodGcController::default()),
-        Box::new(JobController::default()),
         Box::new(endpoint_slice::EndpointSliceController::default()),
         Box::new(resource_quota::ResourceQuotaController),
         Box::new(horizontal_pod_autoscaler::HorizontalPodAutoscalerController::default()),
-        Box::new(StatefulSetController),
-        Box::new(DaemonSetController::default()),
-        Box::new(JobController::default()),
-        Box::new(TtlAfterFinishedController),
     ]
 }
 
@@ -107,7 +102,8 @@ impl Controllers {
     pub fn with(controllers: Vec<Box<dyn Controller>>, control_plane: &ControlPlane) -> Controllers {
         let mut by_kind = [None; N_KINDS];
         for (idx, controller) in controllers.iter().enumerate() {
-            by_kind[controller.kind() as usize] = Some(idx);
+            let before = by_kind[controller.kind() as usize].replace(idx);
+            assert!(before.is_none(), "two controllers of the kind {:?}", controller.kind());
         }
         let slots = controllers.into_iter().map(|controller| Slot {
             controller,
