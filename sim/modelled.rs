@@ -28,10 +28,18 @@ const fn row(kind: &'static str, extent: Extent, what: &'static str) -> KindRow 
 
 /// All kinds, with what the simulation makes of them.
 pub const KINDS: &[KindRow] = &[
-    row("Pod", Extent::Modelled, "life from scheduling to removal: image pulls, init containers and sidecars, probes, restarts, termination"),
+    row(
+        "Pod",
+        Extent::Modelled,
+        "life from scheduling to removal: image pulls, init containers and sidecars, probes, restarts, termination",
+    ),
     row("Node", Extent::Modelled, "capacity, taints, conditions, heartbeats, failure and recovery"),
     row("Namespace", Extent::Modelled, "admission and ordered deletion"),
-    row("Deployment", Extent::Modelled, "rolling update, recreate, proportional scaling, pause, rollback, progress deadline"),
+    row(
+        "Deployment",
+        Extent::Modelled,
+        "rolling update, recreate, proportional scaling, pause, rollback, progress deadline",
+    ),
     row("ReplicaSet", Extent::Modelled, "creation, adoption, release, deletion ranking"),
     row("ReplicationController", Extent::Modelled, "as ReplicaSet"),
     row("Job", Extent::Modelled, "completions, parallelism, back-off"),

@@ -126,12 +126,25 @@ pub fn pod_fits(scopes: &[QuotaScope], spec: &PodSpec) -> bool {
 /// Whether an affinity term of the pod names other namespaces.
 fn crosses_namespaces(spec: &core::PodSpec) -> bool {
     let Some(affinity) = &spec.affinity else { return false };
-    let crosses =
-        |term: &core::PodAffinityTerm| term.namespace_selector.is_some() || term.namespaces.as_ref().is_some_and(|n| !n.is_empty());
-    let required = affinity.pod_affinity.iter().flat_map(|a| a.required_during_scheduling_ignored_during_execution.iter().flatten());
-    let anti = affinity.pod_anti_affinity.iter().flat_map(|a| a.required_during_scheduling_ignored_during_execution.iter().flatten());
-    let preferred = affinity.pod_affinity.iter().flat_map(|a| a.preferred_during_scheduling_ignored_during_execution.iter().flatten());
-    let preferred_anti = affinity.pod_anti_affinity.iter().flat_map(|a| a.preferred_during_scheduling_ignored_during_execution.iter().flatten());
+    let crosses = |term: &core::PodAffinityTerm| {
+        term.namespace_selector.is_some() || term.namespaces.as_ref().is_some_and(|n| !n.is_empty())
+    };
+    let required = affinity
+        .pod_affinity
+        .iter()
+        .flat_map(|a| a.required_during_scheduling_ignored_during_execution.iter().flatten());
+    let anti = affinity
+        .pod_anti_affinity
+        .iter()
+        .flat_map(|a| a.required_during_scheduling_ignored_during_execution.iter().flatten());
+    let preferred = affinity
+        .pod_affinity
+        .iter()
+        .flat_map(|a| a.preferred_during_scheduling_ignored_during_execution.iter().flatten());
+    let preferred_anti = affinity
+        .pod_anti_affinity
+        .iter()
+        .flat_map(|a| a.preferred_during_scheduling_ignored_during_execution.iter().flatten());
     let preferred = preferred.chain(preferred_anti).map(|weighted| &weighted.pod_affinity_term);
     required.chain(anti).chain(preferred).any(crosses)
 }
@@ -283,7 +296,11 @@ mod tests {
             Some("exceeded quota: q, requested: cpu=2, used: cpu=9, limited: cpu=10")
         );
         assert_eq!(exceeds("q", &hard, &used, &list(&[("cpu", "1"), ("pods", "3")])), None);
-        assert_eq!(exceeds("q", &list(&[("cpu", "5")]), &used, &list(&[("pods", "1")])), None, "nothing more is asked for");
+        assert_eq!(
+            exceeds("q", &list(&[("cpu", "5")]), &used, &list(&[("pods", "1")])),
+            None,
+            "nothing more is asked for"
+        );
     }
 
     #[test]
@@ -295,7 +312,8 @@ mod tests {
         .expect("a pod spec");
         let spec = PodSpec::from_typed(spec, &mut crate::cluster::Interner::default());
         assert_eq!(
-            missing_constraints(&list(&[("limits.cpu", "1"), ("requests.memory", "1"), ("pods", "1")]), &spec).as_deref(),
+            missing_constraints(&list(&[("limits.cpu", "1"), ("requests.memory", "1"), ("pods", "1")]), &spec)
+                .as_deref(),
             Some("must specify limits.cpu for: b; requests.memory for: a,b")
         );
         assert_eq!(missing_constraints(&list(&[("pods", "1")]), &spec), None);

@@ -7,24 +7,24 @@ pub mod daemon_placement;
 pub mod daemon_set;
 pub mod deletion_rank;
 pub mod deployment;
-pub mod history;
-pub mod job;
-mod owned_pods;
 pub mod disruption;
 pub mod endpoint_slice;
 pub mod garbage_collector;
+pub mod history;
+pub mod job;
 pub mod namespace;
 pub mod node_lifecycle;
+mod owned_pods;
 pub mod pod_control;
-pub mod replica_set;
 pub mod pod_gc;
+pub mod replica_set;
 pub mod resource_quota;
 pub mod rollout_math;
+pub mod service_account;
 pub mod stateful_set;
+pub mod taint_eviction;
 #[cfg(test)]
 mod testing;
-pub mod service_account;
-pub mod taint_eviction;
 mod token_bucket;
 pub mod ttl_after_finished;
 mod work_queue;
@@ -84,7 +84,6 @@ fn all() -> Vec<Box<dyn Controller>> {
         Box::new(node_lifecycle::NodeLifecycleController::default()),
         Box::new(taint_eviction::TaintEvictionController::default()),
         Box::new(pod_gc::PodGcController::default()),
-        Box::new(JobController::default()),
         Box::new(endpoint_slice::EndpointSliceController::default()),
         Box::new(resource_quota::ResourceQuotaController),
     ]

@@ -92,6 +92,10 @@ impl PodControl {
             let text = format!("pods {:?} already exists", cluster.interner.text(name));
             return Err(CreateError { text, terminating: false });
         }
+        let shared = cluster.specs.shared(spec);
+        if let Err(reason) = cluster.charge_pod(namespace, &shared) {
+            return Err(refused(cluster, &Rejection::Forbidden(reason)));
+        }
         let note = note.map(|note| cluster.interner.shared_text(note));
         let annotations =
             admission::with_limit_ranger(&mut cluster.interner, request.template.annotations, note.as_deref());

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::anchored_tick::AnchoredTick;
 use super::{Action, Context, Controller, Keys};
-use crate::cluster::{
-    Change, Cluster, ConditionStatus, ControllerKind, NodeId, ObjectRef, PodId, PodPhase, Sym, What,
-};
+use crate::cluster::{Change, Cluster, ConditionStatus, ControllerKind, NodeId, ObjectRef, PodId, PodPhase, Sym, What};
 use crate::engine::{Span, Time};
 
 /// The period of the loop (`gcCheckPeriod`).

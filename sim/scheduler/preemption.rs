@@ -113,10 +113,8 @@ impl Framework {
         let wanted = DefaultPreemption::new(args).n_candidates(potential.len());
         let dry_run = self.dry_run(cx, &potential, offset, wanted);
         let Some(best) = best_candidates(cx.cluster, &dry_run.candidates).first().copied() else {
-            let others = Status::rejected(
-                PluginName::DefaultPreemption,
-                Rejection::unresolvable(Reason::PreemptionNotHelpful),
-            );
+            let others =
+                Status::rejected(PluginName::DefaultPreemption, Rejection::unresolvable(Reason::PreemptionNotHelpful));
             let failure = Diagnosis {
                 n_nodes: diagnosis.n_nodes,
                 nodes: dry_run.rejected,
@@ -208,7 +206,11 @@ impl Framework {
         if victims.is_empty() {
             let name = cx.cluster.name(node);
             let text = format!("expected at least one victim pod on node {name:?}");
-            return Err(Status { code: Code::Error, plugin: None, reasons: [Reason::Text(text.into())].into_iter().collect() });
+            return Err(Status {
+                code: Code::Error,
+                plugin: None,
+                reasons: [Reason::Text(text.into())].into_iter().collect(),
+            });
         }
         Ok(Candidate { node, victims, n_violations })
     }
@@ -293,5 +295,9 @@ const NOT_STARTED: Time = Time::NEVER;
 
 /// Whether preemption takes part in PostFilter.
 pub fn is_enabled(framework: &Framework) -> bool {
-    framework.profile().plugins(ExtensionPoint::PostFilter).iter().any(|(name, _)| *name == PluginName::DefaultPreemption)
+    framework
+        .profile()
+        .plugins(ExtensionPoint::PostFilter)
+        .iter()
+        .any(|(name, _)| *name == PluginName::DefaultPreemption)
 }

@@ -164,7 +164,9 @@ impl World {
 
     /// Schedules by the fast path over tables kept current, and plainly over tables made anew: both must agree.
     fn arrive(&mut self, shape: u8) {
-        let Ok(ObjectRef::Pod(id)) = self.cluster.create_from(&pod(&format!("p{}", self.n_made), shape)) else { return };
+        let Ok(ObjectRef::Pod(id)) = self.cluster.create_from(&pod(&format!("p{}", self.n_made), shape)) else {
+            return;
+        };
         self.settle();
         let mut plain_search = self.search.clone();
         let mut anew = Framework::new(Profile::default(), &self.cluster).expect("the default profile is right");

@@ -14,9 +14,9 @@ mod kept;
 mod namespace;
 mod pod_disruption_budget;
 mod replica_set;
-mod stateful_set;
 mod resource_quota;
 mod service;
+mod stateful_set;
 
 use std::sync::Arc;
 
@@ -26,15 +26,15 @@ pub use controller_revision::ControllerRevision;
 pub use cron_job::{ActiveJob, ConcurrencyPolicy, CronJob, CronJobStatus};
 pub use daemon_set::{DaemonSet, DaemonSetStatus};
 pub use deployment::{Deployment, DeploymentStatus, DeploymentStrategy};
-pub use job::{Job, JobStatus};
 pub use endpoint_slice::{Endpoint, EndpointPort, EndpointSlice};
+pub use job::{Job, JobStatus};
 pub use kept::Kept;
 pub use namespace::{Namespace, NamespacePhase};
 pub use pod_disruption_budget::{DisruptionBound, PodDisruptionBudget};
 pub use replica_set::{ReplicaSet, ReplicaSetStatus};
-pub use stateful_set::{StatefulSet, StatefulSetStatus};
 pub use resource_quota::{QuotaScope, ResourceQuota};
 pub use service::{Service, ServicePort, TargetPort};
+pub use stateful_set::{StatefulSet, StatefulSetStatus};
 
 use super::intern::Interner;
 use super::meta::Meta;

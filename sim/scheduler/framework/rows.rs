@@ -190,8 +190,8 @@ impl Framework {
             if row.version != version || row.round != round {
                 *row = judge(cx, state, &sorted, node, version, round);
             }
-            let fits = row.fits
-                && sorted.cluster_filters.iter().all(|plugin| plugin.filter(cx, state, cx.view(node)).is_ok());
+            let fits =
+                row.fits && sorted.cluster_filters.iter().all(|plugin| plugin.filter(cx, state, cx.view(node)).is_ok());
             if fits {
                 if cache.feasible.len() == wanted {
                     break;
