@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::ObjectName;
+use crate::cluster::admission::Rejection;
 use crate::cluster::{Cluster, ObjectRef};
 
 /// The object of that name.
@@ -38,13 +39,26 @@ pub fn edit(
     Ok(true)
 }
 
-/// Creates the object of a manifest, through admission.
+/// Creates the object of a manifest, through admission. A Pod of a dump (it has a uid) was admitted where it came from; what
+/// admission would refuse of it is kept as it is.
 ///
 /// # Errors
 ///
 /// What the API server refuses.
 pub fn create(cluster: &mut Cluster, manifest: &Value) -> Result<ObjectRef, String> {
-    cluster.create_from(manifest)
+    if manifest["kind"] != "Pod" {
+        return cluster.create_from(manifest);
+    }
+    let mut admitted = manifest.clone();
+    match cluster.admit_pod_manifest(&mut admitted) {
+        Ok(()) => cluster.create_from(&admitted),
+        Err(_) if manifest["metadata"]["uid"].is_string() => cluster.create_from(manifest),
+        Err(rejection) => {
+            let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
+            let reason = if matches!(rejection, Rejection::Invalid(_)) { "Invalid" } else { "Forbidden" };
+            Err(format!("Error from server ({reason}): {}", rejection.text("pods", name)))
+        }
+    }
 }
 
 /// Sends a changed object back.

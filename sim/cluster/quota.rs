@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1 as core;
 use serde_json::Value;
 
-use super::ids::{ObjId, PodId, Sym};
+use super::ids::{ObjId, PodId, SpecId, Sym};
 use super::objects::{Kind, QuotaScope, ResourceQuota};
 use super::pod_spec::PodSpec;
 use super::store::Cluster;
@@ -195,15 +195,19 @@ impl Cluster {
     /// # Errors
     ///
     /// The text after `pods "x" is forbidden: `.
-    pub fn charge_pod(&mut self, namespace: Sym, spec: &PodSpec) -> Result<(), String> {
-        let quotas = self.quotas_of(namespace, |quota| pod_fits(&quota.scopes, spec));
-        let usage = pod_usage(spec);
+    pub fn charge_pod(&mut self, namespace: Sym, spec: SpecId) -> Result<(), String> {
+        let row = self.specs.get(spec);
+        let quotas = self.quotas_of(namespace, |quota| pod_fits(&quota.scopes, row));
+        if quotas.is_empty() {
+            return Ok(());
+        }
         for &id in &quotas {
             let hard = self.get::<ResourceQuota>(id).enforced.as_ref();
-            if let Some(text) = hard.and_then(|hard| missing_constraints(hard, spec)) {
+            if let Some(text) = hard.and_then(|hard| missing_constraints(hard, row)) {
                 return Err(format!("failed quota: {}: {text}", self.name(id)));
             }
         }
+        let usage = pod_usage(row);
         self.charge(&quotas, &usage)
     }
 
@@ -259,7 +263,7 @@ impl Cluster {
     pub fn quota_usage(&self, id: ObjId) -> ResourceList {
         let (quota, namespace) = (self.get::<ResourceQuota>(id), self.object(id).meta.namespace);
         let mut used = ResourceList::new();
-        let mut by_spec: BTreeMap<super::ids::SpecId, Option<ResourceList>> = BTreeMap::new();
+        let mut by_spec: BTreeMap<SpecId, Option<ResourceList>> = BTreeMap::new();
         for pod in self.pods_in(namespace) {
             let spec = self.spec_of(pod);
             let usage = by_spec

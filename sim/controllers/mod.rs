@@ -1,6 +1,7 @@
 //! The controllers of kube-controller-manager, one file each, and the component that hosts them.
 
 mod anchored_tick;
+pub mod cases_nodes;
 mod controller;
 pub mod cron_job;
 pub mod daemon_placement;
@@ -12,6 +13,7 @@ pub mod endpoint_slice;
 pub mod garbage_collector;
 pub mod history;
 pub mod job;
+pub mod horizontal_pod_autoscaler;
 pub mod namespace;
 pub mod node_lifecycle;
 mod owned_pods;
@@ -86,6 +88,7 @@ fn all() -> Vec<Box<dyn Controller>> {
         Box::new(pod_gc::PodGcController::default()),
         Box::new(endpoint_slice::EndpointSliceController::default()),
         Box::new(resource_quota::ResourceQuotaController),
+        Box::new(horizontal_pod_autoscaler::HorizontalPodAutoscalerController::default()),
     ]
 }
 
@@ -99,7 +102,8 @@ impl Controllers {
     pub fn with(controllers: Vec<Box<dyn Controller>>, control_plane: &ControlPlane) -> Controllers {
         let mut by_kind = [None; N_KINDS];
         for (idx, controller) in controllers.iter().enumerate() {
-            by_kind[controller.kind() as usize] = Some(idx);
+            let before = by_kind[controller.kind() as usize].replace(idx);
+            assert!(before.is_none(), "two controllers of the kind {:?}", controller.kind());
         }
         let slots = controllers.into_iter().map(|controller| Slot {
             controller,

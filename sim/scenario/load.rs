@@ -16,6 +16,7 @@ use crate::cluster::ControlPlane;
 use crate::engine::{Span, SpanError, Time};
 use crate::error::{Error, Result};
 use crate::kubelet::{KubeletOptions, Models};
+use crate::modelled::unmodelled_fields;
 use crate::scheduler::SchedulerConfig;
 
 /// 2026-01-01T00:00:00Z in seconds since 1970: when runs begin unless the scenario says otherwise.
@@ -255,7 +256,22 @@ impl Loader<'_> {
         scenario.nodes.extend(nodes);
         scenario.objects = objects;
         self.warn_of_kept_kinds(&scenario.objects);
+        self.warn_of_fields_without_effect(&documents);
         Ok(())
+    }
+
+    /// One warning per field that is set and not modelled, where it is set first.
+    fn warn_of_fields_without_effect(&mut self, documents: &[Document]) {
+        let mut told = Vec::new();
+        for document in documents {
+            for (path, row) in unmodelled_fields(&document.value) {
+                if !told.contains(&row) {
+                    told.push(row);
+                    let warning = Error::new(format!("`{}` has no effect: {}", row.path, row.why));
+                    self.warnings.push(warning.at(document.place(&path, Part::Key)));
+                }
+            }
+        }
     }
 
     /// One warning per kind whose objects are kept but act on nothing yet.
