@@ -39,10 +39,11 @@ pub(super) fn explain(args: &ExplainArgs, global: &Global) -> Result<Exit, Failu
     let loaded = load(std::slice::from_ref(&args.file), &global.load_options(false))?;
     global.warn(&loaded.warnings);
     let simulation = simulate_until(&loaded.scenario, args.at, global)?;
-    let pod = simulation.cluster.find_pod(&args.namespace, &args.name).ok_or_else(|| {
-        Error::new(format!("there is no pod {}/{} at {}", args.namespace, args.name, simulation.now()))
-            .help(format!("see `wavetank get pods -n {} {}`", args.namespace, args.file.display()))
-    })?;
+    let pod =
+        simulation.cluster.find_pod(&args.namespace, &args.name).ok_or_else(|| {
+            Error::new(format!("there is no pod {}/{} at {}", args.namespace, args.name, simulation.now()))
+                .help(format!("see `wavetank get pods -n {} {}`", args.namespace, args.file.display()))
+        })?;
     let _ = (pod, print);
     Err(Error::new("not supported yet").into())
 }

@@ -51,7 +51,11 @@ impl Drain {
         })?;
         let limited = options.timeout_seconds > 0.0;
         let deadline = if limited { cluster.now() + Span::from_secs_f64(options.timeout_seconds) } else { Time::NEVER };
-        Ok((Drain { node: node.to_owned(), options: options.clone(), deadline, refused: pods, leaving: Vec::new() }, stdout, stderr))
+        Ok((
+            Drain { node: node.to_owned(), options: options.clone(), deadline, refused: pods, leaving: Vec::new() },
+            stdout,
+            stderr,
+        ))
     }
 
     /// Evicts what it can and looks what is gone.

@@ -41,7 +41,12 @@ fn object_name(info: &'static KindInfo, namespace: &str, name: &str) -> ObjectNa
     ObjectName { info, namespace: namespace.to_owned(), name: name.to_owned() }
 }
 
-fn by_selector(cluster: &Cluster, words: &str, selection: &Selection, namespace: &str) -> Result<Vec<ObjectName>, String> {
+fn by_selector(
+    cluster: &Cluster,
+    words: &str,
+    selection: &Selection,
+    namespace: &str,
+) -> Result<Vec<ObjectName>, String> {
     if selection.selector.is_none() && !selection.all {
         return Err("error: resource(s) were provided, but no name was specified".to_owned());
     }
@@ -54,7 +59,9 @@ fn by_selector(cluster: &Cluster, words: &str, selection: &Selection, namespace:
         let info = kind(word)?;
         let mut names: Vec<ObjectName> = all_of(cluster, info)
             .into_iter()
-            .filter(|&object| selection.scope.all_namespaces || !info.namespaced || cluster.namespace(object) == namespace)
+            .filter(|&object| {
+                selection.scope.all_namespaces || !info.namespaced || cluster.namespace(object) == namespace
+            })
             .filter(|&object| {
                 let labels = cluster.meta(object).labels;
                 selector.matches(|key| cluster.interner.value_text(labels, key))

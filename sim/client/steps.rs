@@ -8,9 +8,7 @@ use super::drain::Drain;
 use super::execute::execute;
 use super::select::select;
 use super::{Action, ArrivalSource, ArrivingPod, verbs};
-use crate::cluster::{
-    Agenda, Change, Cluster, Component, Event, ObjectRef, PodId, Propagation, What, WorkloadEvent,
-};
+use crate::cluster::{Agenda, Change, Cluster, Component, Event, ObjectRef, PodId, Propagation, What, WorkloadEvent};
 use crate::engine::Time;
 use crate::kubectl::command::{self, Command};
 
@@ -142,7 +140,8 @@ impl Client {
     }
 
     fn apply(&mut self, manifest: &Value, cluster: &mut Cluster) -> Result<String, String> {
-        let (object, answer) = verbs::apply(cluster, manifest, &self.namespace, |object| self.applied.get(&object).cloned())?;
+        let (object, answer) =
+            verbs::apply(cluster, manifest, &self.namespace, |object| self.applied.get(&object).cloned())?;
         self.applied.insert(object, manifest.clone());
         Ok(answer)
     }
