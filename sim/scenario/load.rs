@@ -15,6 +15,7 @@ use crate::client::{Action, Step};
 use crate::cluster::ControlPlane;
 use crate::engine::{Span, SpanError, Time};
 use crate::error::{Error, Result};
+use crate::faults::Fault;
 use crate::kubelet::{KubeletOptions, Models};
 use crate::modelled::unmodelled_fields;
 use crate::scheduler::SchedulerConfig;
@@ -77,6 +78,8 @@ pub struct Scenario {
     pub objects: Vec<Value>,
     /// What happens at virtual times.
     pub steps: Vec<Step>,
+    /// What fails.
+    pub faults: Vec<Fault>,
     /// What arrives.
     pub workload: Vec<WorkloadSource>,
     /// What must be true.
@@ -214,6 +217,7 @@ impl Loader<'_> {
             nodes: Vec::new(),
             objects: Vec::new(),
             steps: Vec::new(),
+            faults: Vec::new(),
             workload: Vec::new(),
             expectations: Vec::new(),
         })
@@ -342,7 +346,9 @@ impl Loader<'_> {
             scenario.steps.push(Step { at: Time::ZERO, action, text: "apply the objects of the scenario".to_owned() });
         }
         let Some(document) = self.document.take() else { return Ok(()) };
-        scenario.steps.extend(super::steps::steps(&document, &spec.steps, &self.folder)?);
+        let (steps, faults) = super::steps::steps(&document, &spec.steps, &self.folder)?;
+        scenario.steps.extend(steps);
+        scenario.faults = faults;
         scenario.workload = super::workload::sources(&document, &spec.workload, &self.folder, &mut self.warnings)?;
         let mut errors = Vec::new();
         for (idx, text) in spec.expect.iter().enumerate() {
