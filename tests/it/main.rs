@@ -3,6 +3,7 @@
 mod architecture;
 mod cli;
 mod determinism;
+mod fuzz;
 mod golden;
 mod kubectl;
 mod kubelet;
