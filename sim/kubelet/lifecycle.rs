@@ -18,10 +18,11 @@ impl Kubelets {
         }
         let adopted = row.phase == PodPhase::Running;
         let since = row.start_time.unwrap_or(cx.now());
-        if self.options.kind == KubeletKind::Real && !adopted {
-            if let Some((reason, message)) = self.reject(pod, node, cx) {
-                return self.report_rejection(pod, &reason, &message, cx);
-            }
+        if self.options.kind == KubeletKind::Real
+            && !adopted
+            && let Some((reason, message)) = self.reject(pod, node, cx)
+        {
+            return self.report_rejection(pod, &reason, &message, cx);
         }
         let shape = self.catalog.shape(cx.cluster.pod(pod).spec, cx.cluster);
         let behaviour = self.catalog.behaviour(pod, &shape, cx.cluster);
