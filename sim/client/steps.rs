@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::drain::Drain;
 use super::execute::execute;
 use super::select::select;
-use super::{Action, ArrivalSource, ArrivingPod, verbs};
+use super::{Action, ArrivalSource, ArrivingPod, Eviction, EvictionAnswer, verbs};
 use crate::cluster::{
     Agenda, Change, Cluster, Component, Event, ObjectRef, PodId, Propagation, What, WorkloadEvent,
 };
@@ -32,6 +32,8 @@ pub struct Answer {
     pub stdout: Vec<String>,
     /// Lines of standard error.
     pub stderr: Vec<String>,
+    /// What the eviction API said, pod by pod.
+    pub evictions: Vec<EvictionAnswer>,
     /// Whether it ended with an error.
     pub failed: bool,
     /// When it was over; later than its time for a drain.
@@ -90,6 +92,11 @@ impl Client {
         {
             return self.drain(idx, options, cluster, agenda);
         }
+        match &action {
+            Action::Evict(eviction) => return self.evict(idx, eviction, cluster, agenda.now()),
+            Action::Apply(manifests) => return self.apply_all(idx, manifests, cluster, agenda.now()),
+            _ => {}
+        }
         match self.act(&action, cluster) {
             Ok(lines) => {
                 let answer = &mut self.answers[idx as usize];
@@ -128,17 +135,43 @@ impl Client {
     fn act(&mut self, action: &Action, cluster: &mut Cluster) -> Result<Vec<String>, String> {
         match action {
             Action::Kubectl(command) => execute(cluster, command, &self.namespace),
-            Action::Apply(manifests) => manifests.iter().map(|manifest| self.apply(manifest, cluster)).collect(),
+            Action::Apply(_) | Action::Evict(_) => Ok(Vec::new()),
             Action::Delete(manifests) => {
                 let names = manifests.iter().filter_map(|manifest| verbs::name_of(manifest, &self.namespace));
                 names.map(|name| verbs::delete(cluster, &name, Propagation::Background, None)).collect()
             }
-            Action::Evict(eviction) => verbs::evict(cluster, eviction),
             Action::AddNode(manifest) => super::edit::create(cluster, manifest).map(|_| Vec::new()),
             Action::DeleteNode(node) => verbs::delete_node(cluster, node).map(|line| vec![line]),
             Action::FailNode(node) => verbs::fail_node(cluster, node).map(|()| Vec::new()),
             Action::RecoverNode(node) => verbs::recover_node(cluster, node).map(|()| Vec::new()),
         }
+    }
+
+    /// Evicts pods one after another; each has its own answer.
+    fn evict(&mut self, idx: u32, eviction: &Eviction, cluster: &mut Cluster, now: Time) {
+        let answers = match verbs::evict(cluster, eviction) {
+            Ok(answers) => answers,
+            Err(error) => return self.fail(idx, error, now),
+        };
+        let answer = &mut self.answers[idx as usize];
+        for (pod, refused) in &answers {
+            match refused {
+                None => answer.stdout.push(format!("pod/{pod} evicted")),
+                Some(refused) => answer.stderr.push(format!("pod/{pod}: {}", refused.text)),
+            }
+        }
+        (answer.evictions, answer.ended) = (answers, Some(now));
+    }
+
+    /// Applies manifests one after another: one that is refused does not keep the next from being applied.
+    fn apply_all(&mut self, idx: u32, manifests: &[Value], cluster: &mut Cluster, now: Time) {
+        for manifest in manifests {
+            match self.apply(manifest, cluster) {
+                Ok(line) => self.answers[idx as usize].stdout.push(line),
+                Err(error) => self.fail(idx, error, now),
+            }
+        }
+        self.answers[idx as usize].ended = Some(now);
     }
 
     fn apply(&mut self, manifest: &Value, cluster: &mut Cluster) -> Result<String, String> {
