@@ -1,6 +1,6 @@
-//! The engine's rates: queue against `BinaryHeap`, random streams, distributions, trace rows.
+//! The engine's rates: queue against `BinaryHeap`, random streams, distributions, trace rows; and whole runs.
 //!
-//! One iteration is one operation, so criterion's time is the time per operation.
+//! But for whole runs, one iteration is one operation, so criterion's time is the time per operation.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -9,6 +9,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
 use wavetank::engine::{Distribution, Draws, Event, EventQueue, Phase, Purpose, Time, Unit};
+use wavetank::scenario::{LoadOptions, load_scenario_text};
 use wavetank::workload::{Input, ReadOptions, Trace};
 
 /// As large as the simulator's own events.
@@ -116,9 +117,41 @@ fn trace(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A whole run: load, ten virtual minutes, summary.
+fn run(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("run/10 virtual minutes");
+    group.sample_size(10);
+    for (n_deployments, replicas) in [(3, 3), (10, 100)] {
+        let text = deployments(n_deployments, replicas);
+        group.bench_function(format!("{n_deployments} Deployments of {replicas}"), |bencher| {
+            bencher.iter(|| {
+                let loaded = load_scenario_text("bench", &text, &LoadOptions::default()).expect("valid");
+                let mut simulation = loaded.scenario.build().expect("valid");
+                let mut recorder = loaded.scenario.recorder(true);
+                let ended = simulation.run(loaded.scenario.horizon, false, &mut [&mut recorder]).expect("it ends");
+                recorder.summary("bench", 1, ended.as_str(), simulation.n_events(), &simulation.cluster)
+            });
+        });
+    }
+    group.finish();
+}
+
+fn deployments(n: u32, replicas: u32) -> String {
+    let scenario = "apiVersion: wavetank.dev/v1alpha1\nkind: Scenario\nspec: {horizon: 10m, cluster: {nodePools: [{name: n, count: 50, capacity: \
+                    {cpu: '32', memory: 128Gi}}]}}\n";
+    let deployment = |idx: u32| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: d{idx}}}\nspec:\n  replicas: {replicas}\n  selector: {{matchLabels: \
+             {{app: d{idx}}}}}\n  template:\n    metadata: {{labels: {{app: d{idx}}}}}\n    spec: {{containers: [{{name: c, image: i, resources: \
+             {{requests: {{cpu: 500m, memory: 1Gi}}}}}}]}}\n"
+        )
+    };
+    scenario.to_owned() + &(0..n).map(deployment).collect::<String>()
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(30).warm_up_time(std::time::Duration::from_secs(1)).measurement_time(std::time::Duration::from_secs(2));
-    targets = queue, draws, trace
+    targets = queue, draws, trace, run
 }
 criterion_main!(benches);

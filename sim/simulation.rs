@@ -7,6 +7,7 @@ use crate::client::Client;
 use crate::cluster::{Agenda, Change, Cluster, Component, Event, Observer, Queued};
 use crate::controllers::Controllers;
 use crate::engine::{Span, Time};
+use crate::faults::Faults;
 use crate::kubelet::Kubelets;
 use crate::scheduler::Scheduler;
 
@@ -24,11 +25,13 @@ pub struct Simulation {
     pub scheduler: Scheduler,
     controllers: Controllers,
     kubelets: Kubelets,
+    faults: Faults,
     sample_period: Option<Span>,
     n_events: u64,
     n_changes: u32,
     changes: Vec<Change>,
     check_every_event: bool,
+    stop_after: Option<u64>,
     started: bool,
 }
 
@@ -46,6 +49,8 @@ pub struct Parts {
     pub controllers: Controllers,
     /// All nodes' kubelets.
     pub kubelets: Kubelets,
+    /// What fails.
+    pub faults: Faults,
 }
 
 /// Why a run ended.
@@ -94,7 +99,7 @@ impl Ended {
 impl Simulation {
     /// A run that has not begun.
     pub fn new(parts: Parts) -> Simulation {
-        let Parts { cluster, agenda, client, scheduler, controllers, kubelets } = parts;
+        let Parts { cluster, agenda, client, scheduler, controllers, kubelets, faults } = parts;
         Simulation {
             cluster,
             agenda,
@@ -102,11 +107,13 @@ impl Simulation {
             scheduler,
             controllers,
             kubelets,
+            faults,
             sample_period: None,
             n_events: 0,
             n_changes: 0,
             changes: Vec::new(),
             check_every_event: false,
+            stop_after: None,
             started: false,
         }
     }
@@ -114,6 +121,12 @@ impl Simulation {
     /// Lets observers take samples at this period.
     pub fn with_samples(mut self, period: Span) -> Simulation {
         self.sample_period = (!period.is_zero()).then_some(period);
+        self
+    }
+
+    /// Stops after so many events, whatever the time: to look at the moment before one of them.
+    pub fn stopping_after(mut self, n_events: u64) -> Simulation {
+        self.stop_after = Some(n_events);
         self
     }
 
@@ -163,6 +176,9 @@ impl Simulation {
             if until_settled && self.agenda.n_pending() <= samples {
                 return Ok(Ended::Settled);
             }
+            if self.stop_after == Some(self.n_events) {
+                return Ok(Ended::Interrupted);
+            }
             let Some(next) = self.agenda.next_time().filter(|next| *next <= until) else { break };
             if next > instant {
                 observers.iter_mut().for_each(|observer| observer.advance(next, &self.cluster));
@@ -197,6 +213,7 @@ impl Simulation {
         self.scheduler.start(&mut self.cluster, &mut self.agenda);
         self.controllers.start(&mut self.cluster, &mut self.agenda);
         self.kubelets.start(&mut self.cluster, &mut self.agenda);
+        self.faults.start(&mut self.cluster, &mut self.agenda);
         self.client.start(&mut self.cluster, &mut self.agenda);
         if self.sample_period.is_some() {
             self.agenda.after(Span::ZERO, Event::Sample);
@@ -213,7 +230,9 @@ impl Simulation {
             Event::Kubelet(event) => self.kubelets.handle(event, &mut self.cluster, &mut self.agenda),
             Event::Controller(event) => self.controllers.handle(event, &mut self.cluster, &mut self.agenda),
             Event::Scheduler(event) => self.scheduler.handle(event, &mut self.cluster, &mut self.agenda),
-            Event::Fault(_) | Event::Network(_) => {}
+            Event::Fault(event) => self.faults.handle(event, &mut self.cluster, &mut self.agenda),
+            // Nothing schedules network events yet.
+            Event::Network(_) => {}
             Event::Sample => self.sample(observers),
         }
         self.settle(observers);
@@ -232,6 +251,9 @@ impl Simulation {
         let mut changes = std::mem::take(&mut self.changes);
         self.cluster.take_changes(&mut changes);
         let (now, cause) = (self.agenda.now(), self.agenda.cause());
+        if !changes.is_empty() {
+            observers.iter_mut().for_each(|observer| observer.handled(self.n_events));
+        }
         for &change in &changes {
             let number = self.n_changes;
             self.n_changes += 1;
@@ -242,6 +264,7 @@ impl Simulation {
             self.kubelets.observe(change, &self.cluster, &mut self.agenda);
             self.controllers.observe(change, &self.cluster, &mut self.agenda);
             self.scheduler.observe(change, &self.cluster, &mut self.agenda);
+            self.faults.observe(change, &self.cluster, &mut self.agenda);
             self.client.observe(change, &self.cluster, &mut self.agenda);
         }
         changes.clear();

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::look::simulate_until;
 use super::{Exit, Failure, Global, print};
-use crate::engine::Span;
+use crate::cluster::{Change, Cluster, Observer, What};
+use crate::engine::{Span, Time};
 use crate::error::Error;
-use crate::scenario::load;
+use crate::scenario::{Scenario, load};
+use crate::simulation::Simulation;
 
 /// Arguments of `explain`.
 #[derive(Args, Debug)]
@@ -38,11 +39,59 @@ pub(crate) struct ExplainArgs {
 pub(super) fn explain(args: &ExplainArgs, global: &Global) -> Result<Exit, Failure> {
     let loaded = load(std::slice::from_ref(&args.file), &global.load_options(false))?;
     global.warn(&loaded.warnings);
-    let simulation = simulate_until(&loaded.scenario, args.at, global)?;
+    let mut simulation = before_last_decision(args, &loaded.scenario)?;
     let pod = simulation.cluster.find_pod(&args.namespace, &args.name).ok_or_else(|| {
         Error::new(format!("there is no pod {}/{} at {}", args.namespace, args.name, simulation.now()))
             .help(format!("see `wavetank get pods -n {} {}`", args.namespace, args.file.display()))
     })?;
-    let _ = (pod, print);
-    Err(Error::new("not supported yet").into())
+    let explanation = simulation.scheduler.explain(pod, &simulation.cluster).ok_or_else(|| {
+        Error::new(format!("no scheduler of this run is responsible for {}/{}", args.namespace, args.name))
+            .help("see `spec.schedulerName` of the pod")
+    })?;
+    match args.output.as_str() {
+        "json" => print(&format!("{:#}\n", explanation.to_json())),
+        _ => print(&format!("at {}\n{explanation}", simulation.now())),
+    }
+}
+
+/// The run just before the event in which the scheduler last decided on the pod; at the instant asked for, if it never has.
+fn before_last_decision(args: &ExplainArgs, scenario: &Scenario) -> Result<Simulation, Failure> {
+    let until = args.at.map_or(scenario.horizon, |span| Time::ZERO + span);
+    let settled = scenario.until_settled && args.at.is_none();
+    let stuck = |stuck: crate::simulation::Stuck| Error::new(stuck.to_string());
+    let mut finder = DecisionFinder { args, now: 0, last: None };
+    scenario.build()?.run(until, settled, &mut [&mut finder]).map_err(stuck)?;
+    let mut simulation = scenario.build()?;
+    if let Some(event) = finder.last {
+        simulation = simulation.stopping_after(event.saturating_sub(1));
+    }
+    simulation.run(until, settled, &mut []).map_err(stuck)?;
+    Ok(simulation)
+}
+
+/// Notes the event of the last decision on a pod.
+struct DecisionFinder<'a> {
+    args: &'a ExplainArgs,
+    now: u64,
+    last: Option<u64>,
+}
+
+impl Observer for DecisionFinder<'_> {
+    fn handled(&mut self, n_events: u64) {
+        self.now = n_events;
+    }
+
+    fn change(&mut self, _: Time, _: u32, _: u32, change: Change, cluster: &Cluster) {
+        let Some(pod) = change.pod() else { return };
+        let decided = match change.what {
+            What::Assumed(_) => true,
+            What::Condition(condition) => {
+                condition.kind == cluster.words.pod_scheduled && cluster.pod(pod).placed().is_none()
+            }
+            _ => false,
+        };
+        if decided && cluster.name(pod) == self.args.name && cluster.namespace(pod) == self.args.namespace {
+            self.last = Some(self.now);
+        }
+    }
 }

@@ -73,7 +73,7 @@ pub(crate) struct TraceInput {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Target {
+pub(crate) enum Target {
     /// The canonical table (CSV), which every command reads
     Table,
     /// A stream of Pods (YAML)

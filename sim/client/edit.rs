@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::ObjectName;
 use crate::api::accept::{AcceptContext, Refusal, accept, accept_update};
+use crate::cluster::admission::Rejection;
 use crate::cluster::{Cluster, ObjectRef};
 
 /// The object of that name.
@@ -39,26 +40,36 @@ pub fn edit(
     Ok(true)
 }
 
-/// Creates the object of a manifest: defaults, validation, admission.
+/// Creates the object of a manifest: defaults, validation, admission. An object of a dump (it has a uid) was accepted where it came
+/// from; what admission would refuse of it is kept as it is.
 ///
 /// # Errors
 ///
 /// What the API server refuses, as kubectl prints it.
 pub fn create(cluster: &mut Cluster, manifest: &Value) -> Result<ObjectRef, String> {
+    let is_dumped = manifest["metadata"]["uid"].is_string();
     let mut wanted = manifest.clone();
-    let status = wanted.as_object_mut().and_then(|fields| fields.remove("status"));
-    let context = AcceptContext { lookup: None, ..AcceptContext::default() };
-    let mut accepted = accept(&wanted, &context).map_err(|refusal| refused(&refusal))?.value;
-    if accepted["kind"] == "Pod" {
-        let name = accepted["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        cluster.admit_pod_manifest(&mut accepted).map_err(|rejection| {
-            format!("Error from server (Forbidden): {}", rejection.text("pods", &name))
-        })?;
+    if !is_dumped {
+        let status = wanted.as_object_mut().and_then(|fields| fields.remove("status"));
+        let context = AcceptContext { lookup: None, ..AcceptContext::default() };
+        wanted = accept(&wanted, &context).map_err(|refusal| refused(&refusal))?.value;
+        if let Some(status) = status.filter(|status| !status.is_null()) {
+            wanted["status"] = status;
+        }
     }
-    if let Some(status) = status.filter(|status| !status.is_null()) {
-        accepted["status"] = status;
+    if wanted["kind"] == "Pod" {
+        let mut admitted = wanted.clone();
+        match cluster.admit_pod_manifest(&mut admitted) {
+            Ok(()) => wanted = admitted,
+            Err(_) if is_dumped => {}
+            Err(rejection) => {
+                let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
+                let reason = if matches!(rejection, Rejection::Invalid(_)) { "Invalid" } else { "Forbidden" };
+                return Err(format!("Error from server ({reason}): {}", rejection.text("pods", name)));
+            }
+        }
     }
-    cluster.create_from(&accepted).map_err(|what| format!("Error from server: {what}"))
+    cluster.create_from(&wanted)
 }
 
 /// Sends a changed object back.

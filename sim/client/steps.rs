@@ -1,17 +1,17 @@
 //! `Client`: does its steps at their times, lets pods arrive, and keeps every answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 
 use super::drain::Drain;
 use super::execute::execute;
 use super::select::select;
-use super::{Action, ArrivalSource, ArrivingPod, Eviction, EvictionAnswer, verbs};
+use super::{Action, ArrivalSource, ArrivingPod, EvictionAnswer, verbs};
 use crate::cluster::{
     Agenda, Change, Cluster, Component, Event, ObjectRef, PodId, Propagation, What, WorkloadEvent,
 };
-use crate::engine::Time;
+use crate::engine::{Span, Time};
 use crate::kubectl::command::{self, Command};
 
 /// An action at a time.
@@ -40,6 +40,16 @@ pub struct Answer {
     pub ended: Option<Time>,
 }
 
+/// One of several requests of a step.
+enum Request {
+    Apply(Value),
+    Evict(PodId),
+}
+
+/// How many times as long as a write a request of a client takes: it reads, sends and waits for the answer. In recordings of kubectl
+/// 10 to 60 ms lie between two requests.
+const WRITES_PER_REQUEST: u64 = 5;
+
 /// The users of a run.
 #[derive(Default)]
 pub struct Client {
@@ -49,6 +59,8 @@ pub struct Client {
     /// The next pod of each source.
     waiting: Vec<Option<ArrivingPod>>,
     drains: BTreeMap<u32, Vec<Drain>>,
+    /// Requests of a step that wait for the one before them.
+    requests: BTreeMap<u32, VecDeque<Request>>,
     /// The namespace that commands without `-n` mean.
     namespace: String,
     /// What was last applied to each object.
@@ -93,8 +105,14 @@ impl Client {
             return self.drain(idx, options, cluster, agenda);
         }
         match &action {
-            Action::Evict(eviction) => return self.evict(idx, eviction, cluster, agenda.now()),
-            Action::Apply(manifests) => return self.apply_all(idx, manifests, cluster, agenda.now()),
+            Action::Evict(eviction) => match verbs::pods_to_evict(cluster, eviction) {
+                Ok(pods) => return self.send_next(idx, pods.into_iter().map(Request::Evict).collect(), cluster, agenda),
+                Err(error) => return self.fail(idx, error, agenda.now()),
+            },
+            Action::Apply(manifests) => {
+                let requests = manifests.iter().cloned().map(Request::Apply).collect();
+                return self.send_next(idx, requests, cluster, agenda);
+            }
             _ => {}
         }
         match self.act(&action, cluster) {
@@ -147,31 +165,35 @@ impl Client {
         }
     }
 
-    /// Evicts pods one after another; each has its own answer.
-    fn evict(&mut self, idx: u32, eviction: &Eviction, cluster: &mut Cluster, now: Time) {
-        let answers = match verbs::evict(cluster, eviction) {
-            Ok(answers) => answers,
-            Err(error) => return self.fail(idx, error, now),
-        };
-        let answer = &mut self.answers[idx as usize];
-        for (pod, refused) in &answers {
-            match refused {
-                None => answer.stdout.push(format!("pod/{pod} evicted")),
-                Some(refused) => answer.stderr.push(format!("pod/{pod}: {}", refused.text)),
-            }
+    /// Sends the first of several requests; the next one follows when it has been answered. One that is refused does not keep the
+    /// next from being sent.
+    fn send_next(&mut self, idx: u32, mut requests: VecDeque<Request>, cluster: &mut Cluster, agenda: &mut Agenda) {
+        match requests.pop_front() {
+            Some(Request::Apply(manifest)) => match self.apply(&manifest, cluster) {
+                Ok(line) => self.answers[idx as usize].stdout.push(line),
+                Err(error) => self.fail(idx, error, agenda.now()),
+            },
+            Some(Request::Evict(pod)) => self.evict(idx, pod, cluster),
+            None => {}
         }
-        (answer.evictions, answer.ended) = (answers, Some(now));
+        if requests.is_empty() {
+            self.answers[idx as usize].ended = Some(agenda.now());
+            return;
+        }
+        self.requests.insert(idx, requests);
+        let write = agenda.control_plane.write_latency.as_micros();
+        agenda.after(Span::from_micros(WRITES_PER_REQUEST * write), Event::Workload(WorkloadEvent::Continue(idx)));
     }
 
-    /// Applies manifests one after another: one that is refused does not keep the next from being applied.
-    fn apply_all(&mut self, idx: u32, manifests: &[Value], cluster: &mut Cluster, now: Time) {
-        for manifest in manifests {
-            match self.apply(manifest, cluster) {
-                Ok(line) => self.answers[idx as usize].stdout.push(line),
-                Err(error) => self.fail(idx, error, now),
-            }
+    fn evict(&mut self, idx: u32, pod: PodId, cluster: &mut Cluster) {
+        let name = cluster.name(pod).to_owned();
+        let refused = cluster.evict(pod, None).err();
+        let answer = &mut self.answers[idx as usize];
+        match &refused {
+            None => answer.stdout.push(format!("pod/{name} evicted")),
+            Some(refused) => answer.stderr.push(format!("pod/{name}: {}", refused.text)),
         }
-        self.answers[idx as usize].ended = Some(now);
+        answer.evictions.push((name, refused));
     }
 
     fn apply(&mut self, manifest: &Value, cluster: &mut Cluster) -> Result<String, String> {
@@ -181,6 +203,9 @@ impl Client {
     }
 
     fn go_on(&mut self, idx: u32, cluster: &mut Cluster, agenda: &mut Agenda) {
+        if let Some(requests) = self.requests.remove(&idx) {
+            return self.send_next(idx, requests, cluster, agenda);
+        }
         let Some(mut drains) = self.drains.remove(&idx) else { return };
         let mut again = None;
         drains.retain_mut(|drain| {

@@ -254,8 +254,8 @@ pub(super) fn node_name(node: &str) -> ObjectName {
 /// The name of a pod whose eviction was asked for, with the refusal if there was one.
 pub type EvictionAnswer = (String, Option<EvictionRefused>);
 
-/// Asks the eviction API to evict pods, in order of creation; the answers are what the API server says.
-pub(super) fn evict(cluster: &mut Cluster, eviction: &Eviction) -> Result<Vec<EvictionAnswer>, String> {
+/// The pods that an eviction is about, in order of creation.
+pub(super) fn pods_to_evict(cluster: &Cluster, eviction: &Eviction) -> Result<Vec<PodId>, String> {
     let pods: Vec<PodId> = match cluster.find_pod(&eviction.namespace, &eviction.pods) {
         Some(pod) => vec![pod],
         None => {
@@ -266,12 +266,11 @@ pub(super) fn evict(cluster: &mut Cluster, eviction: &Eviction) -> Result<Vec<Ev
                 .filter(|(id, pod)| cluster.namespace(*id) == eviction.namespace && matches(pod.meta.labels))
                 .map(|(id, _)| id)
                 .collect();
-            pods.sort_by_cached_key(|&pod| (cluster.pod(pod).meta.created.as_secs(), cluster.name(pod).to_owned()));
+            pods.sort_by_key(|&pod| (cluster.pod(pod).meta.created, pod));
             pods
         }
     };
-    let answers = pods.into_iter().map(|pod| (cluster.name(pod).to_owned(), cluster.evict(pod, None).err()));
-    Ok(answers.collect())
+    Ok(pods)
 }
 
 /// A node's machine goes away and its object is deleted.

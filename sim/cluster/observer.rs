@@ -10,6 +10,11 @@ pub trait Observer {
     /// reaction to which the event had been scheduled.
     fn change(&mut self, at: Time, number: u32, cause: u32, change: Change, cluster: &Cluster);
 
+    /// The event of this number (from 1; 0 for what was there before the first) has been handled and its changes follow.
+    fn handled(&mut self, n_events: u64) {
+        let _ = n_events;
+    }
+
     /// The clock is about to move to `to`.
     fn advance(&mut self, to: Time, cluster: &Cluster) {
         let _ = (to, cluster);

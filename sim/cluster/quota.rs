@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1 as core;
 use serde_json::Value;
 
-use super::ids::{ObjId, PodId, Sym};
+use super::ids::{ObjId, PodId, SpecId, Sym};
 use super::objects::{Kind, QuotaScope, ResourceQuota};
 use super::pod_spec::PodSpec;
 use super::store::Cluster;
@@ -126,12 +126,25 @@ pub fn pod_fits(scopes: &[QuotaScope], spec: &PodSpec) -> bool {
 /// Whether an affinity term of the pod names other namespaces.
 fn crosses_namespaces(spec: &core::PodSpec) -> bool {
     let Some(affinity) = &spec.affinity else { return false };
-    let crosses =
-        |term: &core::PodAffinityTerm| term.namespace_selector.is_some() || term.namespaces.as_ref().is_some_and(|n| !n.is_empty());
-    let required = affinity.pod_affinity.iter().flat_map(|a| a.required_during_scheduling_ignored_during_execution.iter().flatten());
-    let anti = affinity.pod_anti_affinity.iter().flat_map(|a| a.required_during_scheduling_ignored_during_execution.iter().flatten());
-    let preferred = affinity.pod_affinity.iter().flat_map(|a| a.preferred_during_scheduling_ignored_during_execution.iter().flatten());
-    let preferred_anti = affinity.pod_anti_affinity.iter().flat_map(|a| a.preferred_during_scheduling_ignored_during_execution.iter().flatten());
+    let crosses = |term: &core::PodAffinityTerm| {
+        term.namespace_selector.is_some() || term.namespaces.as_ref().is_some_and(|n| !n.is_empty())
+    };
+    let required = affinity
+        .pod_affinity
+        .iter()
+        .flat_map(|a| a.required_during_scheduling_ignored_during_execution.iter().flatten());
+    let anti = affinity
+        .pod_anti_affinity
+        .iter()
+        .flat_map(|a| a.required_during_scheduling_ignored_during_execution.iter().flatten());
+    let preferred = affinity
+        .pod_affinity
+        .iter()
+        .flat_map(|a| a.preferred_during_scheduling_ignored_during_execution.iter().flatten());
+    let preferred_anti = affinity
+        .pod_anti_affinity
+        .iter()
+        .flat_map(|a| a.preferred_during_scheduling_ignored_during_execution.iter().flatten());
     let preferred = preferred.chain(preferred_anti).map(|weighted| &weighted.pod_affinity_term);
     required.chain(anti).chain(preferred).any(crosses)
 }
@@ -182,15 +195,19 @@ impl Cluster {
     /// # Errors
     ///
     /// The text after `pods "x" is forbidden: `.
-    pub fn charge_pod(&mut self, namespace: Sym, spec: &PodSpec) -> Result<(), String> {
-        let quotas = self.quotas_of(namespace, |quota| pod_fits(&quota.scopes, spec));
-        let usage = pod_usage(spec);
+    pub fn charge_pod(&mut self, namespace: Sym, spec: SpecId) -> Result<(), String> {
+        let row = self.specs.get(spec);
+        let quotas = self.quotas_of(namespace, |quota| pod_fits(&quota.scopes, row));
+        if quotas.is_empty() {
+            return Ok(());
+        }
         for &id in &quotas {
             let hard = self.get::<ResourceQuota>(id).enforced.as_ref();
-            if let Some(text) = hard.and_then(|hard| missing_constraints(hard, spec)) {
+            if let Some(text) = hard.and_then(|hard| missing_constraints(hard, row)) {
                 return Err(format!("failed quota: {}: {text}", self.name(id)));
             }
         }
+        let usage = pod_usage(row);
         self.charge(&quotas, &usage)
     }
 
@@ -246,7 +263,7 @@ impl Cluster {
     pub fn quota_usage(&self, id: ObjId) -> ResourceList {
         let (quota, namespace) = (self.get::<ResourceQuota>(id), self.object(id).meta.namespace);
         let mut used = ResourceList::new();
-        let mut by_spec: BTreeMap<super::ids::SpecId, Option<ResourceList>> = BTreeMap::new();
+        let mut by_spec: BTreeMap<SpecId, Option<ResourceList>> = BTreeMap::new();
         for pod in self.pods_in(namespace) {
             let spec = self.spec_of(pod);
             let usage = by_spec
@@ -283,7 +300,11 @@ mod tests {
             Some("exceeded quota: q, requested: cpu=2, used: cpu=9, limited: cpu=10")
         );
         assert_eq!(exceeds("q", &hard, &used, &list(&[("cpu", "1"), ("pods", "3")])), None);
-        assert_eq!(exceeds("q", &list(&[("cpu", "5")]), &used, &list(&[("pods", "1")])), None, "nothing more is asked for");
+        assert_eq!(
+            exceeds("q", &list(&[("cpu", "5")]), &used, &list(&[("pods", "1")])),
+            None,
+            "nothing more is asked for"
+        );
     }
 
     #[test]
@@ -295,7 +316,8 @@ mod tests {
         .expect("a pod spec");
         let spec = PodSpec::from_typed(spec, &mut crate::cluster::Interner::default());
         assert_eq!(
-            missing_constraints(&list(&[("limits.cpu", "1"), ("requests.memory", "1"), ("pods", "1")]), &spec).as_deref(),
+            missing_constraints(&list(&[("limits.cpu", "1"), ("requests.memory", "1"), ("pods", "1")]), &spec)
+                .as_deref(),
             Some("must specify limits.cpu for: b; requests.memory for: a,b")
         );
         assert_eq!(missing_constraints(&list(&[("pods", "1")]), &spec), None);

@@ -40,6 +40,8 @@ pub struct Cluster {
     pub(super) objects: IdVec<ObjId, Object>,
     pub(super) pod_names: BTreeMap<(Sym, Sym), PodId>,
     pub(super) node_names: BTreeMap<Sym, NodeId>,
+    /// Number of objects by kind: most look-ups are for kinds of which there are none.
+    pub(super) kind_counts: Vec<(&'static str, usize)>,
     pub(super) object_names: BTreeMap<(&'static str, Sym, Sym), ObjId>,
     /// Objects by owner: what garbage collection and controllers look at.
     pub(super) dependents: BTreeMap<ObjectRef, BTreeSet<ObjectRef>>,
@@ -71,6 +73,7 @@ impl Cluster {
             objects: IdVec::new(),
             pod_names: BTreeMap::new(),
             node_names: BTreeMap::new(),
+            kind_counts: Vec::new(),
             object_names: BTreeMap::new(),
             dependents: BTreeMap::new(),
             pods_by_namespace: BTreeMap::new(),
@@ -212,13 +215,28 @@ impl Cluster {
     /// The objects of one kind in the store, ordered by namespace and name as interned.
     pub fn of_kind(&self, kind: &'static str) -> impl Iterator<Item = ObjId> + '_ {
         let range = (kind, Sym(0), Sym(0))..=(kind, Sym(u32::MAX), Sym(u32::MAX));
-        self.object_names.range(range).map(|(_, &id)| id)
+        self.names_if_any(kind).into_iter().flat_map(move |names| names.range(range.clone())).map(|(_, &id)| id)
     }
 
     /// The objects of one kind in one namespace, ordered by name as interned.
     pub fn of_kind_in(&self, kind: &'static str, namespace: Sym) -> impl Iterator<Item = ObjId> + '_ {
         let range = (kind, namespace, Sym(0))..=(kind, namespace, Sym(u32::MAX));
-        self.object_names.range(range).map(|(_, &id)| id)
+        self.names_if_any(kind).into_iter().flat_map(move |names| names.range(range.clone())).map(|(_, &id)| id)
+    }
+
+    /// The index of names, if there is any object of that kind.
+    fn names_if_any(&self, kind: &'static str) -> Option<&BTreeMap<(&'static str, Sym, Sym), ObjId>> {
+        let same = |known: &'static str| std::ptr::eq(known, kind) || known == kind;
+        let counted = self.kind_counts.iter().find(|&&(known, _)| same(known));
+        counted.is_some_and(|&(_, n)| n > 0).then_some(&self.object_names)
+    }
+
+    /// Counts objects of a kind: `step` is 1 or -1.
+    pub(super) fn count_kind(&mut self, kind: &'static str, step: isize) {
+        match self.kind_counts.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, n)) => *n = n.saturating_add_signed(step),
+            None => self.kind_counts.push((kind, usize::from(step > 0))),
+        }
     }
 
     /// The pod of that name.

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod cluster;
+pub mod cases_scheduler;
 pub mod difference;
 pub mod kubectl;
 pub mod runner;

@@ -31,11 +31,8 @@ pub(super) struct Bench {
 
 /// Checks one case; sequences are checked too.
 pub fn check_case(case: &Value) -> Vec<Difference> {
-    let checked = if case["podSequence"].is_array() {
-        super::sequences::check_sequence(case)
-    } else {
-        check_single(case)
-    };
+    let checked =
+        if case["podSequence"].is_array() { super::sequences::check_sequence(case) } else { check_single(case) };
     checked.unwrap_or_else(|error| vec![Difference::new("case", "a case that can be read", error)])
 }
 
@@ -215,7 +212,8 @@ fn check_filter(
 ) -> Vec<NodeId> {
     let mut feasible = Vec::new();
     for &node in &bench.nodes {
-        let inside = expect["preFilterNodes"].as_array().is_none_or(|names| names.iter().any(|n| n == bench.name(node)));
+        let inside =
+            expect["preFilterNodes"].as_array().is_none_or(|names| names.iter().any(|n| n == bench.name(node)));
         let status = if inside {
             bench.framework.run_filter_with_nominated(cx, state, NodeView::plain(&bench.cluster, node))
         } else {

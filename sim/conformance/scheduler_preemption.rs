@@ -40,9 +40,8 @@ pub(super) fn check_preemption(
 
 fn check_candidates(bench: &Bench, cx: Cx<'_>, want: &Value, diagnosis: &Diagnosis, findings: &mut Findings) {
     let potential = potential_nodes(cx, diagnosis);
-    let in_order = |nodes: &[NodeId]| -> Vec<NodeId> {
-        bench.nodes.iter().copied().filter(|node| nodes.contains(node)).collect()
-    };
+    let in_order =
+        |nodes: &[NodeId]| -> Vec<NodeId> { bench.nodes.iter().copied().filter(|node| nodes.contains(node)).collect() };
     let list = |value: &Value| if value.is_null() { json!([]) } else { value.clone() };
     findings.expect("potential nodes", None, &list(&want["potentialNodes"]), &bench.names(&in_order(&potential)));
     let run = bench.framework.dry_run(cx, &in_order(&potential), 0, usize::MAX);

@@ -29,7 +29,9 @@ pub struct Demand {
 /// What a bound demands. `scale` is the sum of the scales of the pods' controllers, `matching` the number of the pods.
 pub fn demand(bound: DisruptionBound, matching: i32, scale: i32) -> Demand {
     match bound {
-        DisruptionBound::MinAvailable(IntOrPercent::Int(count)) => Demand { expected: matching, desired_healthy: count },
+        DisruptionBound::MinAvailable(IntOrPercent::Int(count)) => {
+            Demand { expected: matching, desired_healthy: count }
+        }
         DisruptionBound::MinAvailable(share) => {
             Demand { expected: scale, desired_healthy: share.scaled(scale, Round::Up) }
         }
@@ -112,8 +114,7 @@ impl Controller for DisruptionController {
 /// The pods that a budget selects, in order of creation.
 fn pods_of(id: ObjId, cluster: &Cluster) -> Vec<PodId> {
     let (namespace, selector) = (cluster.object(id).meta.namespace, &cluster.get::<PodDisruptionBudget>(id).selector);
-    let matches =
-        |pod: &PodId| selector.matches(|key| cluster.interner.value_text(cluster.pod(*pod).meta.labels, key));
+    let matches = |pod: &PodId| selector.matches(|key| cluster.interner.value_text(cluster.pod(*pod).meta.labels, key));
     cluster.pods_in(namespace).filter(matches).collect()
 }
 
@@ -158,8 +159,7 @@ fn scale_of(controller: ObjId, cluster: &Cluster) -> Result<(ObjId, i32), String
 fn report_unmanaged(id: ObjId, cluster: &mut Cluster) {
     let labels = &cluster.object(id).raw["spec"]["selector"]["matchLabels"];
     let labels = labels.as_object().into_iter().flatten();
-    let labels: String =
-        labels.map(|(key, value)| format!("{key}: {},", value.as_str().unwrap_or_default())).collect();
+    let labels: String = labels.map(|(key, value)| format!("{key}: {},", value.as_str().unwrap_or_default())).collect();
     let text = format!(
         "Pods selected by this PodDisruptionBudget (selector: &LabelSelector{{MatchLabels:map[string]string{{{labels}}},\
          MatchExpressions:[]LabelSelectorRequirement{{}},}}) were found to be unmanaged. As a result, the status of the PDB \
@@ -195,7 +195,9 @@ fn still_disrupted(id: ObjId, pods: &[PodId], cluster: &mut Cluster) -> (BTreeMa
 /// Pods that are ready, not leaving, and not about to be evicted.
 fn count_healthy(pods: &[PodId], disrupted: &BTreeMap<Sym, Time>, cluster: &Cluster) -> i32 {
     let healthy = pods.iter().map(|&pod| cluster.pod(pod)).filter(|pod| {
-        !pod.meta.is_deleting() && !disrupted.contains_key(&pod.meta.name) && pod.conditions.is_true(cluster.words.ready)
+        !pod.meta.is_deleting()
+            && !disrupted.contains_key(&pod.meta.name)
+            && pod.conditions.is_true(cluster.words.ready)
     });
     i32::try_from(healthy.count()).unwrap_or(i32::MAX)
 }

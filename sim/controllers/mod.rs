@@ -1,15 +1,20 @@
 //! The controllers of kube-controller-manager, one file each, and the component that hosts them.
 
 mod anchored_tick;
+pub mod cases_nodes;
 mod controller;
+pub mod cron_job;
 pub mod daemon_placement;
+pub mod daemon_set;
 pub mod deletion_rank;
 pub mod deployment;
+pub mod history;
 pub mod job;
 mod owned_pods;
 pub mod disruption;
 pub mod endpoint_slice;
 pub mod garbage_collector;
+pub mod horizontal_pod_autoscaler;
 pub mod namespace;
 pub mod node_lifecycle;
 pub mod pod_control;
@@ -17,21 +22,27 @@ pub mod replica_set;
 pub mod pod_gc;
 pub mod resource_quota;
 pub mod rollout_math;
+pub mod stateful_set;
 #[cfg(test)]
 mod testing;
 pub mod service_account;
 pub mod taint_eviction;
 mod token_bucket;
+pub mod ttl_after_finished;
 mod work_queue;
 
 pub use controller::{Action, Context, Controller, Keys};
 pub use token_bucket::TokenBucket;
 pub use work_queue::{WorkQueue, backoff};
 
+use cron_job::CronJobController;
+use daemon_set::DaemonSetController;
 use deployment::DeploymentController;
 use job::JobController;
 use pod_control::PodControl;
 use replica_set::ReplicaSetController;
+use stateful_set::StatefulSetController;
+use ttl_after_finished::TtlAfterFinishedController;
 
 use crate::cluster::{
     Agenda, Change, Cluster, Component, ControlPlane, ControllerEvent, ControllerKind, Event, NodeId, ObjectRef,
@@ -63,6 +74,11 @@ fn all() -> Vec<Box<dyn Controller>> {
         Box::new(DeploymentController::default()),
         Box::new(ReplicaSetController::replica_sets()),
         Box::new(ReplicaSetController::replication_controllers()),
+        Box::new(StatefulSetController),
+        Box::new(DaemonSetController::default()),
+        Box::new(JobController::default()),
+        Box::new(CronJobController),
+        Box::new(TtlAfterFinishedController),
         Box::new(garbage_collector::GarbageCollector::default()),
         Box::new(namespace::NamespaceController),
         Box::new(service_account::ServiceAccountController),
@@ -70,9 +86,9 @@ fn all() -> Vec<Box<dyn Controller>> {
         Box::new(node_lifecycle::NodeLifecycleController::default()),
         Box::new(taint_eviction::TaintEvictionController::default()),
         Box::new(pod_gc::PodGcController::default()),
-        Box::new(JobController::default()),
         Box::new(endpoint_slice::EndpointSliceController::default()),
         Box::new(resource_quota::ResourceQuotaController),
+        Box::new(horizontal_pod_autoscaler::HorizontalPodAutoscalerController::default()),
     ]
 }
 
@@ -86,7 +102,8 @@ impl Controllers {
     pub fn with(controllers: Vec<Box<dyn Controller>>, control_plane: &ControlPlane) -> Controllers {
         let mut by_kind = [None; N_KINDS];
         for (idx, controller) in controllers.iter().enumerate() {
-            by_kind[controller.kind() as usize] = Some(idx);
+            let before = by_kind[controller.kind() as usize].replace(idx);
+            assert!(before.is_none(), "two controllers of the kind {:?}", controller.kind());
         }
         let slots = controllers.into_iter().map(|controller| Slot {
             controller,

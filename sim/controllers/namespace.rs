@@ -93,7 +93,9 @@ fn remaining_grace(object: ObjectRef, cluster: &Cluster) -> u64 {
     if row.phase.is_terminal() || row.node.is_none() && row.missing_node.is_none() {
         return 0;
     }
-    row.meta.deletion.map_or(u64::from(cluster.spec_of(pod).grace_seconds), |deletion| u64::from(deletion.grace_seconds))
+    row.meta
+        .deletion
+        .map_or(u64::from(cluster.spec_of(pod).grace_seconds), |deletion| u64::from(deletion.grace_seconds))
 }
 
 fn remaining(objects: Vec<ObjectRef>, cluster: &Cluster) -> Left {
@@ -130,14 +132,29 @@ fn set_conditions(id: ObjId, left: &Left, cluster: &mut Cluster) {
     let held = format!("Some content in the namespace has finalizers remaining: {}", finalizers.join(", "));
     let conditions = [
         ("NamespaceDeletionDiscoveryFailure", false, "ResourcesDiscovered", "All resources successfully discovered"),
-        ("NamespaceDeletionGroupVersionParsingFailure", false, "ParsedGroupVersions", "All legacy kube types successfully parsed"),
-        ("NamespaceDeletionContentFailure", false, "ContentDeleted", "All content successfully deleted, may be waiting on finalization"),
+        (
+            "NamespaceDeletionGroupVersionParsingFailure",
+            false,
+            "ParsedGroupVersions",
+            "All legacy kube types successfully parsed",
+        ),
+        (
+            "NamespaceDeletionContentFailure",
+            false,
+            "ContentDeleted",
+            "All content successfully deleted, may be waiting on finalization",
+        ),
         match left.resources.is_empty() {
             true => ("NamespaceContentRemaining", false, "ContentRemoved", "All content successfully removed"),
             false => ("NamespaceContentRemaining", true, "SomeResourcesRemain", &remains),
         },
         match left.finalizers.is_empty() {
-            true => ("NamespaceFinalizersRemaining", false, "ContentHasNoFinalizers", "All content-preserving finalizers finished"),
+            true => (
+                "NamespaceFinalizersRemaining",
+                false,
+                "ContentHasNoFinalizers",
+                "All content-preserving finalizers finished",
+            ),
             false => ("NamespaceFinalizersRemaining", true, "SomeFinalizersRemain", &held),
         },
     ];

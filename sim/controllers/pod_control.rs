@@ -92,6 +92,10 @@ impl PodControl {
             let text = format!("pods {:?} already exists", cluster.interner.text(name));
             return Err(CreateError { text, terminating: false });
         }
+        if let Err(why) = cluster.charge_pod(namespace, spec) {
+            let text = format!("pods {:?} is forbidden: {why}", cluster.interner.text(name));
+            return Err(CreateError { text, terminating: false });
+        }
         let note = note.map(|note| cluster.interner.shared_text(note));
         let annotations =
             admission::with_limit_ranger(&mut cluster.interner, request.template.annotations, note.as_deref());
@@ -193,7 +197,7 @@ fn place_in_input(cluster: &Cluster, owner: ObjId, nth: u64) -> u64 {
         .flat_map(|text| text.bytes().chain([0]))
         .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     // The high bit keeps them apart from the pods of the input itself, which are counted from 0.
-    (hash ^ nth.wrapping_mul(0x9e37_79b9_7f4a_7c15)) | 1 << 63
+    (hash ^ nth.wrapping_mul(0x9e37_79b9_7f4a_7c15)) & ((1 << 56) - 1) | 1 << 55
 }
 
 fn base_name(cluster: &mut Cluster, owner: ObjId, request: &PodRequest) -> Sym {

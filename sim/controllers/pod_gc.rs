@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::anchored_tick::AnchoredTick;
 use super::{Action, Context, Controller, Keys};
-use crate::cluster::{
-    Change, Cluster, ConditionStatus, ControllerKind, NodeId, ObjectRef, PodId, PodPhase, Sym, What,
-};
+use crate::cluster::{Change, Cluster, ConditionStatus, ControllerKind, NodeId, ObjectRef, PodId, PodPhase, Sym, What};
 use crate::engine::{Span, Time};
 
 /// The period of the loop (`gcCheckPeriod`).
@@ -29,7 +27,7 @@ pub struct PodGcController {
     /// Pods that are being deleted, which the next turn looks at.
     deleting: BTreeSet<PodId>,
     /// Pods in the store that have ended.
-    n_terminated: usize,
+    terminated: BTreeSet<PodId>,
 }
 
 impl Default for PodGcController {
@@ -39,7 +37,7 @@ impl Default for PodGcController {
             quarantine: BTreeMap::new(),
             orphans: BTreeSet::new(),
             deleting: BTreeSet::new(),
-            n_terminated: 0,
+            terminated: BTreeSet::new(),
         }
     }
 }
@@ -90,17 +88,17 @@ impl PodGcController {
         match what {
             What::Created | What::Bound(_) => {
                 if what == What::Created && row.phase.is_terminal() {
-                    self.n_terminated += 1;
+                    self.terminated.insert(pod);
                 }
                 let orphan = is_orphan(pod, cluster);
                 if orphan {
                     self.orphans.insert(pod);
                 }
-                orphan || self.n_terminated > TERMINATED_THRESHOLD
+                orphan || self.terminated.len() > TERMINATED_THRESHOLD
             }
             What::Phase if row.phase.is_terminal() && !row.meta.removed => {
-                self.n_terminated += 1;
-                self.n_terminated > TERMINATED_THRESHOLD
+                self.terminated.insert(pod);
+                self.terminated.len() > TERMINATED_THRESHOLD
             }
             What::Deleting if !row.meta.removed => {
                 let lost = row.node.is_none_or(|node| is_out_of_service(node, cluster));
@@ -110,7 +108,7 @@ impl PodGcController {
                 lost
             }
             What::Removed => {
-                self.n_terminated -= usize::from(row.phase.is_terminal()).min(self.n_terminated);
+                self.terminated.remove(&pod);
                 self.orphans.remove(&pod);
                 self.deleting.remove(&pod);
                 false
@@ -136,18 +134,24 @@ impl PodGcController {
 
     /// Too many pods have ended: evicted ones go first, then the oldest (`gcTerminated`).
     fn collect_terminated(&mut self, cluster: &mut Cluster) {
-        if self.n_terminated <= TERMINATED_THRESHOLD {
+        if self.terminated.len() <= TERMINATED_THRESHOLD {
             return;
         }
-        let excess = self.n_terminated - TERMINATED_THRESHOLD;
+        let excess = self.terminated.len() - TERMINATED_THRESHOLD;
         let evicted = cluster.interner.find("Evicted");
-        let mut pods: Vec<PodId> =
-            cluster.pods().filter(|(_, pod)| pod.phase.is_terminal()).map(|(id, _)| id).collect();
-        pods.sort_by_cached_key(|&pod| {
-            let row = cluster.pod(pod);
-            (Some(row.reason) != evicted, row.meta.created.as_secs(), cluster.name(pod).to_owned())
-        });
-        pods.truncate(excess);
+        let mut pods: Vec<PodId> = self.terminated.iter().copied().collect();
+        let order = |a: &PodId, b: &PodId| {
+            let key = |pod: PodId| {
+                let row = cluster.pod(pod);
+                (Some(row.reason) != evicted, row.meta.created.as_secs())
+            };
+            key(*a).cmp(&key(*b)).then_with(|| cluster.name(*a).cmp(cluster.name(*b)))
+        };
+        if excess < pods.len() {
+            pods.select_nth_unstable_by(excess, order);
+            pods.truncate(excess);
+        }
+        pods.sort_unstable_by(order);
         for pod in pods {
             cluster.delete_pod(pod, Some(0));
         }

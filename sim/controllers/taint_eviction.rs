@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Context, Controller, Keys};
 use crate::api::toleration::{EvictionVerdict, Taint, TaintEffect, Toleration, taint_eviction};
-use crate::cluster::{Change, Cluster, ConditionStatus, ControllerKind, EventType, NodeId, ObjectRef, PodId, SpecId, What};
+use crate::cluster::{
+    Change, Cluster, ConditionStatus, ControllerKind, EventType, NodeId, ObjectRef, PodId, SpecId, What,
+};
 use crate::engine::{Span, Time};
 
 /// Evicts pods by taints.
@@ -74,7 +76,8 @@ impl TaintEvictionController {
             true => self.tainted.remove(&node),
             false => self.tainted.insert(node, taints.clone()),
         };
-        if before.as_ref() == Some(&taints) || before.is_none() && taints.is_empty() || cluster.node(node).meta.removed {
+        if before.as_ref() == Some(&taints) || before.is_none() && taints.is_empty() || cluster.node(node).meta.removed
+        {
             return;
         }
         let pods: Vec<PodId> = cluster.node(node).pods.clone();

@@ -47,6 +47,9 @@ pub enum Purpose {
     Traffic = 14,
 }
 
+/// The bits of an entity that name its stream.
+const ENTITY_MASK: u64 = (1 << 56) - 1;
+
 impl Draws {
     /// All streams of `seed`.
     pub fn new(seed: u64) -> Draws {
@@ -60,13 +63,10 @@ impl Draws {
 
     /// The stream of one purpose for one entity, named by its place in the input; `turn` numbers repeated draws.
     ///
-    /// # Panics
-    ///
-    /// If `entity` is 2^56 or more.
+    /// Only the low 56 bits of `entity` count: the others say the purpose.
     pub fn stream(&self, purpose: Purpose, entity: u64, turn: u32) -> ChaCha8Rng {
-        assert!(entity < 1 << 56, "entity out of range");
         let mut rng = self.base.clone();
-        rng.set_stream((u64::from(purpose as u8) << 56) | entity);
+        rng.set_stream((u64::from(purpose as u8) << 56) | (entity & ENTITY_MASK));
         rng.set_word_pos(u128::from(turn) << 16);
         rng
     }
@@ -85,6 +85,7 @@ mod tests {
         assert_eq!(first, draws.stream(Purpose::Lifetime, 3, 0).next_u64());
         assert_ne!(first, draws.stream(Purpose::Lifetime, 4, 0).next_u64());
         assert_ne!(first, draws.stream(Purpose::Lifetime, 3, 1).next_u64());
+        assert_eq!(first, draws.stream(Purpose::Lifetime, 3 | 0xff << 56, 0).next_u64());
         assert_ne!(first, Draws::new(8).stream(Purpose::Lifetime, 3, 0).next_u64());
     }
 }

@@ -8,6 +8,7 @@ use crate::client::Client;
 use crate::cluster::{Agenda, Cluster};
 use crate::controllers::Controllers;
 use crate::engine::Draws;
+use crate::faults::Faults;
 use crate::error::{Error, Result};
 use crate::kubelet::Kubelets;
 use crate::metrics::{Recorder, RecorderOptions};
@@ -51,6 +52,7 @@ impl Scenario {
             kubelets: Kubelets::new(self.kubelet.clone(), self.models.clone()),
             client: Client::new(self.steps.clone(), sources),
             agenda: Agenda::new(draws, self.control_plane.clone()),
+            faults: Faults::new(self.faults.clone()),
             scheduler,
             cluster,
         };

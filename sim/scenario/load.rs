@@ -15,7 +15,9 @@ use crate::client::{Action, Step};
 use crate::cluster::ControlPlane;
 use crate::engine::{Span, SpanError, Time};
 use crate::error::{Error, Result};
+use crate::faults::Fault;
 use crate::kubelet::{KubeletOptions, Models};
+use crate::modelled::unmodelled_fields;
 use crate::scheduler::SchedulerConfig;
 
 /// 2026-01-01T00:00:00Z in seconds since 1970: when runs begin unless the scenario says otherwise.
@@ -76,6 +78,8 @@ pub struct Scenario {
     pub objects: Vec<Value>,
     /// What happens at virtual times.
     pub steps: Vec<Step>,
+    /// What fails.
+    pub faults: Vec<Fault>,
     /// What arrives.
     pub workload: Vec<WorkloadSource>,
     /// What must be true.
@@ -212,6 +216,7 @@ impl Loader<'_> {
             nodes: Vec::new(),
             objects: Vec::new(),
             steps: Vec::new(),
+            faults: Vec::new(),
             workload: Vec::new(),
             expectations: Vec::new(),
         })
@@ -253,7 +258,22 @@ impl Loader<'_> {
         scenario.nodes.extend(nodes);
         scenario.objects = objects;
         self.warn_of_kept_kinds(&scenario.objects);
+        self.warn_of_fields_without_effect(&documents);
         Ok(())
+    }
+
+    /// One warning per field that is set and not modelled, where it is set first.
+    fn warn_of_fields_without_effect(&mut self, documents: &[Document]) {
+        let mut told = Vec::new();
+        for document in documents {
+            for (path, row) in unmodelled_fields(&document.value) {
+                if !told.contains(&row) {
+                    told.push(row);
+                    let warning = Error::new(format!("`{}` has no effect: {}", row.path, row.why));
+                    self.warnings.push(warning.at(document.place(&path, Part::Key)));
+                }
+            }
+        }
     }
 
     /// One warning per kind whose objects are kept but act on nothing yet.
@@ -323,7 +343,9 @@ impl Loader<'_> {
             scenario.steps.push(Step { at: Time::ZERO, action, text: "apply the objects of the scenario".to_owned() });
         }
         let Some(document) = self.document.take() else { return Ok(()) };
-        scenario.steps.extend(super::steps::steps(&document, &spec.steps, &self.folder)?);
+        let (steps, faults) = super::steps::steps(&document, &spec.steps, &self.folder)?;
+        scenario.steps.extend(steps);
+        scenario.faults = faults;
         scenario.workload = super::workload::sources(&document, &spec.workload, &self.folder, &mut self.warnings)?;
         let mut errors = Vec::new();
         for (idx, text) in spec.expect.iter().enumerate() {

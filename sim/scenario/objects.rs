@@ -1,9 +1,10 @@
 //! Documents into accepted manifests: old API versions are converted, defaults filled in, everything checked.
 
 use rayon::prelude::*;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::api::accept::{AcceptContext, accept, to_error};
+use crate::api::convert::modernize;
 use crate::api::document::{Document, Part};
 use crate::error::Error;
 
@@ -15,23 +16,6 @@ pub struct AcceptedObjects {
     /// What the user should know: old versions, what the API server warns about.
     pub warnings: Vec<Error>,
 }
-
-/// API versions that are no longer served, by kind, with those that took their place.
-const OLD_VERSIONS: &[(&str, &[&str], &str)] = &[
-    ("Deployment", &["extensions/v1beta1", "apps/v1beta1", "apps/v1beta2"], "apps/v1"),
-    ("ReplicaSet", &["extensions/v1beta1", "apps/v1beta2"], "apps/v1"),
-    ("DaemonSet", &["extensions/v1beta1", "apps/v1beta2"], "apps/v1"),
-    ("StatefulSet", &["apps/v1beta1", "apps/v1beta2"], "apps/v1"),
-    ("CronJob", &["batch/v1beta1", "batch/v2alpha1"], "batch/v1"),
-    ("PodDisruptionBudget", &["policy/v1beta1"], "policy/v1"),
-    ("EndpointSlice", &["discovery.k8s.io/v1beta1"], "discovery.k8s.io/v1"),
-    ("PriorityClass", &["scheduling.k8s.io/v1beta1", "scheduling.k8s.io/v1alpha1"], "scheduling.k8s.io/v1"),
-    ("StorageClass", &["storage.k8s.io/v1beta1"], "storage.k8s.io/v1"),
-    ("Role", &["rbac.authorization.k8s.io/v1beta1"], "rbac.authorization.k8s.io/v1"),
-    ("RoleBinding", &["rbac.authorization.k8s.io/v1beta1"], "rbac.authorization.k8s.io/v1"),
-    ("ClusterRole", &["rbac.authorization.k8s.io/v1beta1"], "rbac.authorization.k8s.io/v1"),
-    ("ClusterRoleBinding", &["rbac.authorization.k8s.io/v1beta1"], "rbac.authorization.k8s.io/v1"),
-];
 
 /// Accepts all documents, in parallel.
 ///
@@ -56,8 +40,7 @@ pub fn accept_all(documents: &[Document]) -> Result<AcceptedObjects, Vec<Error>>
 fn accept_one(document: &Document) -> Result<(Value, Vec<Error>), Vec<Error>> {
     let mut warnings = Vec::new();
     let mut value = document.value.clone();
-    if let Some((old, new)) = modernise(&mut value) {
-        let what = format!("{} {old} is no longer served: read as {new}", document.kind());
+    if let Some(what) = modernize(&mut value) {
         warnings.push(Error::new(what).at(document.place("apiVersion", Part::Value)));
     }
     let dumped = strip_dump(&mut value);
@@ -88,26 +71,6 @@ fn strip_dump(value: &mut Value) -> Vec<(&'static str, Value)> {
         kept.extend(fields.remove("status").filter(|status| !status.is_null()).map(|status| ("status", status)));
     }
     kept
-}
-
-/// Converts an object of an old API version. Returns the old version and the new one.
-fn modernise(value: &mut Value) -> Option<(String, &'static str)> {
-    let (kind, version) = (value["kind"].as_str()?, value["apiVersion"].as_str()?.to_owned());
-    let (_, _, new) = OLD_VERSIONS.iter().find(|(known, old, _)| *known == kind && old.contains(&version.as_str()))?;
-    let workload = matches!(kind, "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet");
-    value["apiVersion"] = json!(new);
-    if workload {
-        // The old versions took a missing selector from the template's labels.
-        let labels = value["spec"]["template"]["metadata"]["labels"].clone();
-        if value["spec"].get("selector").is_none_or(Value::is_null) && labels.is_object() {
-            value["spec"]["selector"] = json!({ "matchLabels": labels });
-        }
-        if let Some(spec) = value["spec"].as_object_mut() {
-            spec.remove("rollbackTo");
-            spec.remove("templateGeneration");
-        }
-    }
-    Some((version, new))
 }
 
 #[cfg(test)]

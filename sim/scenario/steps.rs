@@ -12,6 +12,7 @@ use crate::api::document::{Document, Part, ReadOptions, read_files};
 use crate::client::{Action, Eviction, Step};
 use crate::engine::{Span, SpanError, Time};
 use crate::error::{Error, Result, nearest};
+use crate::faults::Fault;
 use crate::kubectl::command::{Command, parse};
 
 /// A verb of a step: its name, the options that go with it, and how kubectl writes it (`{}` stands for the object).
@@ -48,7 +49,6 @@ const VERBS: &[Verb] = &[
     verb("evict", &["namespace"], None),
     verb("addNode", &[], None),
     verb("deleteNode", &[], None),
-    verb("fail", &["for"], None),
     verb("recover", &[], None),
     verb("kubectl", &[], None),
 ];
@@ -58,16 +58,23 @@ const VERBS: &[Verb] = &[
 /// # Errors
 ///
 /// Every step that is wrong, with its place.
-pub(super) fn steps(document: &Document, steps: &[Value], folder: &Path) -> Result<Vec<Step>, Vec<Error>> {
-    let (mut read, mut errors) = (Vec::new(), Vec::new());
+pub(super) fn steps(document: &Document, steps: &[Value], folder: &Path) -> Result<(Vec<Step>, Vec<Fault>), Vec<Error>> {
+    let (mut read, mut faults, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for (idx, value) in steps.iter().enumerate() {
         let reader = StepReader { document, path: format!("spec.steps[{idx}]"), folder };
+        if value.get("fail").is_some() {
+            match reader.fault(value) {
+                Ok(fault) => faults.push(fault),
+                Err(error) => errors.push(error),
+            }
+            continue;
+        }
         match reader.read(value) {
             Ok(steps) => read.extend(steps),
             Err(error) => errors.push(error),
         }
     }
-    if errors.is_empty() { Ok(read) } else { Err(errors) }
+    if errors.is_empty() { Ok((read, faults)) } else { Err(errors) }
 }
 
 struct StepReader<'a> {
@@ -97,17 +104,19 @@ impl StepReader<'_> {
         let text = format!("{} {}", verb.name, text_of(argument));
         let mut steps = Vec::new();
         for action in self.actions(key, verb, argument, fields)? {
-            let recovery = match (&action, fields.get("for")) {
-                (Action::FailNode(node), Some(length)) => Some((node.clone(), self.span("for", length)?)),
-                _ => None,
-            };
             steps.push(Step { at: time, action, text: text.clone() });
-            if let Some((node, length)) = recovery {
-                let text = format!("recover node/{node}");
-                steps.push(Step { at: time + length, action: Action::RecoverNode(node), text });
-            }
         }
         Ok(steps)
+    }
+
+    /// A failure, scripted or drawn.
+    fn fault(&self, value: &Value) -> Result<Fault> {
+        Fault::from_json(value).map_err(|error| {
+            let part = if error.is_about_key { Part::Key } else { Part::Value };
+            let path = format!("{}.{}", self.path, error.path.trim_start_matches('.'));
+            let place = self.document.place(path.trim_end_matches('.'), part);
+            error.placed(Some(place))
+        })
     }
 
     fn span(&self, key: &str, value: &Value) -> Result<Span> {
@@ -177,7 +186,7 @@ impl StepReader<'_> {
                     return Err(error.help("write `node/<name>`"));
                 };
                 let node = node.to_owned();
-                Ok(vec![if verb.name == "fail" { Action::FailNode(node) } else { Action::RecoverNode(node) }])
+                Ok(vec![Action::RecoverNode(node)])
             }
         }
     }
@@ -306,7 +315,7 @@ mod tests {
     use super::*;
     use crate::api::document::read_str;
 
-    fn read(step: &str) -> Result<Vec<Step>, Vec<Error>> {
+    fn read(step: &str) -> Result<(Vec<Step>, Vec<Fault>), Vec<Error>> {
         let text = format!("spec:\n  steps:\n  - {step}\n");
         let (documents, errors) = read_str("s.yaml", &text);
         assert!(errors.is_empty(), "{errors:?}");
@@ -336,9 +345,9 @@ mod tests {
             if step.contains("patch") {
                 continue;
             }
-            assert_eq!(read(step).unwrap_or_else(|errors| panic!("{step}: {errors:?}")).len(), 1, "{step}");
+            assert_eq!(read(step).unwrap_or_else(|errors| panic!("{step}: {errors:?}")).0.len(), 1, "{step}");
         }
-        assert_eq!(read("{at: 1m, fail: node/general-3, for: 4m}").expect("a failure with its end").len(), 2);
+        assert_eq!(read("{at: 1m, fail: node/general-3, for: 4m}").expect("a failure with its end").1.len(), 1);
     }
 
     #[test]
@@ -348,9 +357,8 @@ mod tests {
             ("{at: 5, scale: deployment/web, replicas: 2}", "has no unit"),
             ("{at: 1m, scal: deployment/web, replicas: 2}", "unknown step"),
             ("{at: 1m, scale: deployment/web, replica: 2}", "did you mean `replicas`?"),
-            ("{at: 1m, fail: zone/a}", "not supported yet"),
             ("{at: 1m, kubectl: 'frobnicate x'}", "frobnicate"),
-            ("{at: 1m, every: 6h, fail: node}", "not supported yet"),
+            ("{at: 1m, every: 6h, cordon: node-1}", "not supported yet"),
         ];
         for (step, what) in rows {
             let errors = read(step).expect_err(step);

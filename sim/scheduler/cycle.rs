@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use super::explain::Explanation;
 use super::client::Client;
 use super::eviction::{Evictions, Progress};
 use super::framework::names::PluginName;
@@ -138,6 +139,13 @@ impl Scheduler {
     /// The policy of the profile of that name.
     pub fn policy(&self, scheduler_name: &str) -> Option<&(dyn Policy + Send)> {
         self.profiles.iter().find(|profile| profile.text == scheduler_name).map(|profile| &*profile.policy)
+    }
+
+    /// Explains what the next scheduling cycle would decide on a pod; `None` if no profile is responsible for it.
+    pub fn explain(&mut self, pod: PodId, cluster: &Cluster) -> Option<Explanation> {
+        let profile = self.profile_of(pod, cluster)?;
+        let next_start = self.next_start;
+        self.profiles[profile].policy.explain(pod, next_start, cluster)
     }
 
     /// The profile that is responsible for a pod; none for a pod of a scheduler that is not this one.

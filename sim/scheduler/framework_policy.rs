@@ -2,6 +2,7 @@
 
 use rand_chacha::rand_core::Rng;
 
+use super::explain::Explanation;
 use super::framework::names::{ExtensionPoint, PluginName};
 use super::framework::profile::Profile;
 use super::framework::{self, Diagnosis, Framework, SearchState};
@@ -106,6 +107,11 @@ impl Policy for FrameworkPolicy {
 
     fn pre_enqueue(&self, pod: PodId, cluster: &Cluster) -> Option<Gate> {
         if self.has_gates { gated_by_spec(pod, cluster) } else { None }
+    }
+
+    fn explain(&mut self, pod: PodId, next_start: usize, cluster: &Cluster) -> Option<Explanation> {
+        let search = SearchState { next_start, ..self.search.clone() };
+        Some(self.framework.explain(cluster, pod, &search))
     }
 
     fn decide(&mut self, pods: &[PodId], view: &mut View<'_>, decisions: &mut Vec<Decision>) {

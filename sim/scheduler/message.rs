@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::framework::Diagnosis;
+use super::framework::reason::Reason;
 use super::framework::status::Status;
 use crate::cluster::{Cluster, Interner};
 
@@ -42,10 +43,14 @@ pub fn fit_error(diagnosis: &Diagnosis, cluster: &Cluster, post_filter: &str) ->
 
 /// Counted reasons, sorted as text: `10 x` comes before `2 y`.
 fn histogram<'a>(statuses: impl Iterator<Item = (&'a Status, usize)>, interner: &Interner) -> String {
-    let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+    // Reasons are few, nodes are many.
+    let mut counts: Vec<(&Reason, usize)> = Vec::new();
     for (status, n) in statuses {
         for reason in &status.reasons {
-            *counts.entry(reason).or_default() += n;
+            match counts.iter_mut().find(|(other, _)| *other == reason) {
+                Some((_, count)) => *count += n,
+                None => counts.push((reason, n)),
+            }
         }
     }
     let mut by_text: BTreeMap<_, usize> = BTreeMap::new();

@@ -10,6 +10,7 @@ pub mod config;
 pub mod cycle;
 mod delivery;
 mod eviction;
+pub mod explain;
 pub mod framework;
 pub mod framework_policy;
 pub mod host_pick;

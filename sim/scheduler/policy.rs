@@ -3,6 +3,7 @@
 
 use super::framework::names::{PluginName, PluginSet};
 use super::nominator::Nominator;
+use super::explain::Explanation;
 use crate::cluster::{Change, Cluster, NodeId, PodId};
 
 /// An algorithm that places pods.
@@ -14,6 +15,13 @@ pub trait Policy {
     /// PreEnqueue: what keeps a pod out of the active queue, if anything does. Must depend on the pod alone.
     fn pre_enqueue(&self, pod: PodId, cluster: &Cluster) -> Option<Gate> {
         gated_by_spec(pod, cluster)
+    }
+
+    /// Explains what it would decide on a pod now; `next_start` is where the search of nodes would begin. `None` for policies that
+    /// cannot say.
+    fn explain(&mut self, pod: PodId, next_start: usize, cluster: &Cluster) -> Option<Explanation> {
+        let _ = (pod, next_start, cluster);
+        None
     }
 
     /// How many pods [`Policy::decide`] takes at once, at least 1. kube-scheduler takes one.

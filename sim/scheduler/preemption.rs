@@ -113,10 +113,8 @@ impl Framework {
         let wanted = DefaultPreemption::new(args).n_candidates(potential.len());
         let dry_run = self.dry_run(cx, &potential, offset, wanted);
         let Some(best) = best_candidates(cx.cluster, &dry_run.candidates).first().copied() else {
-            let others = Status::rejected(
-                PluginName::DefaultPreemption,
-                Rejection::unresolvable(Reason::PreemptionNotHelpful),
-            );
+            let others =
+                Status::rejected(PluginName::DefaultPreemption, Rejection::unresolvable(Reason::PreemptionNotHelpful));
             let failure = Diagnosis {
                 n_nodes: diagnosis.n_nodes,
                 nodes: dry_run.rejected,
@@ -142,11 +140,14 @@ impl Framework {
     /// Tries nodes in turn, from `offset`, until `wanted` candidates are found, one of which violates no budget.
     pub fn dry_run(&self, cx: Cx<'_>, potential: &[NodeId], offset: usize, wanted: usize) -> DryRun {
         let mut run = DryRun::default();
-        let mut state = CycleState::default();
-        if !potential.is_empty() {
-            // The counts of the failed cycle: nothing has changed since.
-            self.run_pre_filter(cx, &mut state);
+        let own = cx.cluster.spec_of(cx.pod).priority;
+        if cx.tables.lowest_priority().is_none_or(|lowest| lowest >= own) {
+            run.rejected = potential.iter().map(|&node| (node, no_victims())).collect();
+            return run;
         }
+        let mut state = CycleState::default();
+        // The counts of the failed cycle: nothing has changed since.
+        self.run_pre_filter(cx, &mut state);
         let budgets = Budget::all(cx.cluster);
         let mut any_without_violation = false;
         for idx in 0..potential.len() {
@@ -179,11 +180,7 @@ impl Framework {
         let pods = cx.cluster.node(node).pods.iter().copied();
         let mut potential: Vec<PodId> = pods.filter(|&pod| priority(pod) < own).collect();
         if potential.is_empty() {
-            return Err(Status {
-                code: Code::UnschedulableAndUnresolvable,
-                plugin: None,
-                reasons: [Reason::NoVictims].into_iter().collect(),
-            });
+            return Err(no_victims());
         }
         let mut supposing = Supposing { framework: self, cx, state: state.clone(), node, supposed: Vec::new() };
         potential.iter().for_each(|&pod| supposing.remove(pod));
@@ -208,10 +205,20 @@ impl Framework {
         if victims.is_empty() {
             let name = cx.cluster.name(node);
             let text = format!("expected at least one victim pod on node {name:?}");
-            return Err(Status { code: Code::Error, plugin: None, reasons: [Reason::Text(text.into())].into_iter().collect() });
+            return Err(Status {
+                code: Code::Error,
+                plugin: None,
+                reasons: [Reason::Text(text.into())].into_iter().collect(),
+            });
         }
         Ok(Candidate { node, victims, n_violations })
     }
+}
+
+/// There is no less important pod on the node.
+fn no_victims() -> Status {
+    let reasons = [Reason::NoVictims].into_iter().collect();
+    Status { code: Code::UnschedulableAndUnresolvable, plugin: None, reasons }
 }
 
 /// One node with pods taken off it in thought.
@@ -246,6 +253,14 @@ impl Supposing<'_> {
     }
 }
 
+/// Why a pod of `preemptionPolicy: Never` may not preempt.
+pub const NEVER: &str = "not eligible due to preemptionPolicy=Never.";
+
+/// Whether removing pods may help where a node has this status.
+pub fn may_help(status: &Status) -> bool {
+    status.code == Code::Unschedulable
+}
+
 /// Whether a pod may preempt at all (`PodEligibleToPreemptOthers`).
 ///
 /// # Errors
@@ -253,7 +268,7 @@ impl Supposing<'_> {
 /// Why not.
 pub fn eligible(cx: Cx<'_>, diagnosis: &Diagnosis) -> Result<(), &'static str> {
     if cx.spec.never_preempts {
-        return Err("not eligible due to preemptionPolicy=Never.");
+        return Err(NEVER);
     }
     let Some(node) = cx.row().nominated else { return Ok(()) };
     let status = diagnosis.status_of(node);
@@ -280,12 +295,11 @@ fn is_preempted(cluster: &Cluster, pod: PodId) -> bool {
 
 /// The nodes on which removing pods may help.
 pub fn potential_nodes(cx: Cx<'_>, diagnosis: &Diagnosis) -> Vec<NodeId> {
-    let helps = |status: &Status| status.code == Code::Unschedulable;
-    if diagnosis.others.as_ref().is_some_and(helps) {
+    if diagnosis.others.as_ref().is_some_and(may_help) {
         let order = cx.tables.order().iter().copied();
-        return order.filter(|&node| diagnosis.status_of(node).is_some_and(helps)).collect();
+        return order.filter(|&node| diagnosis.status_of(node).is_some_and(may_help)).collect();
     }
-    diagnosis.nodes.iter().filter(|(_, status)| helps(status)).map(|&(node, _)| node).collect()
+    diagnosis.nodes.iter().filter(|(_, status)| may_help(status)).map(|&(node, _)| node).collect()
 }
 
 /// The start of a pod that has not started: later than any other.
@@ -293,5 +307,9 @@ const NOT_STARTED: Time = Time::NEVER;
 
 /// Whether preemption takes part in PostFilter.
 pub fn is_enabled(framework: &Framework) -> bool {
-    framework.profile().plugins(ExtensionPoint::PostFilter).iter().any(|(name, _)| *name == PluginName::DefaultPreemption)
+    framework
+        .profile()
+        .plugins(ExtensionPoint::PostFilter)
+        .iter()
+        .any(|(name, _)| *name == PluginName::DefaultPreemption)
 }

@@ -5,9 +5,9 @@ use k8s_openapi::api::core::v1 as core;
 use super::framework::selectors::{SelectorId, Selectors};
 use super::plugins::node_resources::Amounts;
 use crate::api::node_selector::{NodeSelector, RequiredNodeAffinity};
-use crate::api::resources::{PodLevel, PodResourcesOptions, pod_requests, scheduler_units};
-use crate::api::resources::{DEFAULT_MEMORY_REQUEST, DEFAULT_MILLI_CPU_REQUEST};
 use crate::api::quantity::{Format, Quantity};
+use crate::api::resources::{DEFAULT_MEMORY_REQUEST, DEFAULT_MILLI_CPU_REQUEST};
+use crate::api::resources::{PodLevel, PodResourcesOptions, pod_requests, scheduler_units};
 use crate::api::selector::Selector;
 use crate::api::toleration::{TaintEffect, Toleration};
 
@@ -104,8 +104,8 @@ impl SchedSpec {
         let node_affinity = affinity.and_then(|affinity| affinity.node_affinity.as_ref());
         let required =
             node_affinity.and_then(|affinity| affinity.required_during_scheduling_ignored_during_execution.as_ref());
-        let preferred = node_affinity
-            .and_then(|affinity| affinity.preferred_during_scheduling_ignored_during_execution.as_ref());
+        let preferred =
+            node_affinity.and_then(|affinity| affinity.preferred_during_scheduling_ignored_during_execution.as_ref());
         let gates = spec.scheduling_gates.iter().flatten().map(|gate| gate.name.clone()).collect();
         let (images, n_images) = images(spec);
         let (requests, fit_score_requests) = requests(spec);

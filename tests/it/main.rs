@@ -1,11 +1,16 @@
 //! The one integration test binary. Each module is one boundary of the product.
 
-mod kubelet;
-mod queue;
-mod workload;
-mod workload_plots;
-
+mod architecture;
+mod cli;
+mod determinism;
+mod golden;
 mod kubectl;
+mod kubelet;
 mod nodes;
+mod queue;
+mod scenarios;
 mod scheduler_conformance;
 mod scheduler_twins;
+mod scheduler_cases;
+mod workload;
+mod workload_plots;

@@ -164,7 +164,9 @@ impl World {
 
     /// Schedules by the fast path over tables kept current, and plainly over tables made anew: both must agree.
     fn arrive(&mut self, shape: u8) {
-        let Ok(ObjectRef::Pod(id)) = self.cluster.create_from(&pod(&format!("p{}", self.n_made), shape)) else { return };
+        let Ok(ObjectRef::Pod(id)) = self.cluster.create_from(&pod(&format!("p{}", self.n_made), shape)) else {
+            return;
+        };
         self.settle();
         let mut plain_search = self.search.clone();
         let mut anew = Framework::new(Profile::default(), &self.cluster).expect("the default profile is right");
@@ -234,6 +236,30 @@ proptest! {
         let with = decide(&[&kinds[..], &[more]].concat());
         prop_assert!(!without || with);
     }
+}
+
+#[test]
+fn an_explanation_says_what_would_have_to_change() {
+    let mut world = World::new(&[0, 2]);
+    let mut manifest = pod("big", 8);
+    manifest["spec"]["containers"][0]["resources"]["requests"]["cpu"] = "2500m".into();
+    manifest["spec"]["nodeSelector"] = json!({ "disk": "nvme" });
+    let Ok(ObjectRef::Pod(id)) = world.cluster.create_from(&manifest) else { panic!("a pod") };
+    world.settle();
+    let explanation = world.framework.explain(&world.cluster, id, &world.search);
+    assert_eq!(explanation.node, None);
+    let message = explanation.failed_scheduling.clone().unwrap_or_default();
+    assert!(message.starts_with("0/2 nodes are available: "), "{message}");
+    let changes: Vec<&str> = explanation.nodes.iter().flat_map(|node| &node.changes).map(String::as_str).collect();
+    assert!(changes.contains(&"tolerate dedicated=a:NoSchedule"), "{changes:?}");
+    assert!(changes.contains(&"label it disk=nvme"), "{changes:?}");
+    assert!(changes.iter().any(|change| change.starts_with("ask for 1500m less cpu")), "{changes:?}");
+    assert!(explanation.to_string().contains("It would fit"), "{explanation}");
+    let Ok(ObjectRef::Pod(small)) = world.cluster.create_from(&pod("small", 8)) else { panic!("a pod") };
+    world.settle();
+    let explanation = world.framework.explain(&world.cluster, small, &world.search);
+    assert_eq!(explanation.node.as_deref(), Some("n1"), "{explanation}");
+    assert_eq!(explanation.to_json()["nodes"][1]["feasible"], true);
 }
 
 /// How long one cycle takes. Run by hand: `cargo test --release --test it cycles_per_second -- --ignored --nocapture`.

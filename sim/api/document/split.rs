@@ -18,8 +18,7 @@ pub fn split(text: &str) -> Vec<Piece> {
     let mut start_line = 1;
     let mut has_content = false;
     let mut at = 0;
-    let mut line_number = 1;
-    for line in text.split_inclusive('\n') {
+    for (line_number, line) in (1..).zip(text.split_inclusive('\n')) {
         let marker =
             line.strip_prefix("---").filter(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
         if let Some(rest) = marker {
@@ -33,7 +32,6 @@ pub fn split(text: &str) -> Vec<Piece> {
             has_content = is_content(line) && !line.starts_with('%');
         }
         at += line.len();
-        line_number += 1;
     }
     if has_content {
         pieces.push(Piece { range: start..at, first_line: start_line });

@@ -1,4 +1,4 @@
-//! Job and CronJob.
+//! Job.
 
 use crate::api::causes::{Causes, Path, Raw};
 use crate::api::names;
@@ -9,7 +9,7 @@ use crate::api::view::{
 use serde_json::Value;
 
 use super::metadata::{IMMUTABLE, NON_NEGATIVE, label_selector, shown_selector};
-use super::{metadata, pod, schedule};
+use super::{job_policies, pod};
 
 /// Fills in a Job.
 pub(super) fn default_job(object: &mut Value) {
@@ -46,19 +46,9 @@ fn default_job_spec(spec: &mut Value) {
 }
 
 /// A batch template has no restart policy of its own: one must be chosen.
-fn default_batch_template(spec: &mut Value) {
+pub(super) fn default_batch_template(spec: &mut Value) {
     let template = ensure(spec, "template");
     pod::default_template(template);
-}
-
-/// Fills in a CronJob.
-pub(super) fn default_cron_job(object: &mut Value) {
-    let spec = ensure(object, "spec");
-    fill_text(spec, "concurrencyPolicy", "Allow");
-    fill(spec, "suspend", false);
-    fill(spec, "successfulJobsHistoryLimit", 3);
-    fill(spec, "failedJobsHistoryLimit", 1);
-    default_batch_template(ensure(ensure(spec, "jobTemplate"), "spec"));
 }
 
 /// Gives a new Job its labels and, unless it chooses its own, its selector. `uid` is the Job's.
@@ -83,7 +73,7 @@ fn job_labels<'a>(uid: &'a str, name: &'a str) -> [(&'static str, &'a str); 4] {
     [("controller-uid", uid), ("job-name", name), (CONTROLLER_UID, uid), (JOB_NAME, name)]
 }
 
-fn non_negative(spec: &Value, field: &str, path: &Path<'_>, causes: &mut Causes) {
+pub(super) fn non_negative(spec: &Value, field: &str, path: &Path<'_>, causes: &mut Causes) {
     if let Some(number) = maybe_int(spec, field).filter(|&number| number < 0) {
         causes.invalid(&path.child(field), number, NON_NEGATIVE);
     }
@@ -157,7 +147,7 @@ fn generated_selector(object: &Value, path: &Path<'_>, causes: &mut Causes) {
 }
 
 /// Checks a Job's spec, and that of a CronJob's template.
-fn job_spec(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
+pub(super) fn job_spec(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     for field in [
         "parallelism",
         "completions",
@@ -171,8 +161,8 @@ fn job_spec(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     max_failed_indexes(spec, path, causes);
     managed_by(spec, path, causes);
     completion_mode(spec, path, causes);
-    success_policy(spec, path, causes);
-    failure_policy(spec, path, causes);
+    job_policies::success(spec, path, causes);
+    job_policies::failure(spec, path, causes);
     if has(spec, "podReplacementPolicy") {
         let policy = text(spec, "podReplacementPolicy");
         let path = path.child("podReplacementPolicy");
@@ -276,294 +266,6 @@ fn completion_mode(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     }
 }
 
-fn success_policy(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
-    let policy = get(spec, "successPolicy");
-    if policy.is_null() {
-        return;
-    }
-    let path_of = path.child("successPolicy");
-    let rules = list(policy, "rules");
-    if text(spec, "completionMode") != "Indexed" {
-        let shown = shown_success_policy(policy);
-        causes.invalid(&path_of, Raw(&shown), "requires indexed completion mode");
-        return;
-    }
-    let path = path_of.child("rules");
-    if rules.is_empty() {
-        causes.required(&path, "at least one rules must be specified when the successPolicy is specified");
-    }
-    if rules.len() > 20 {
-        causes.too_many(&path, rules.len(), 20);
-    }
-    for (index, rule) in rules.iter().enumerate() {
-        success_rule(rule, int(spec, "completions"), &path.index(index), causes);
-    }
-}
-
-fn shown_success_policy(policy: &Value) -> String {
-    let rules: Vec<String> = list(policy, "rules")
-        .iter()
-        .map(|rule| {
-            let (indexes, count) = (get(rule, "succeededIndexes"), get(rule, "succeededCount"));
-            format!("{{\"SucceededIndexes\":{indexes},\"SucceededCount\":{count}}}")
-        })
-        .collect();
-    format!("{{\"Rules\":[{}]}}", rules.join(","))
-}
-
-fn success_rule(rule: &Value, completions: i64, path: &Path<'_>, causes: &mut Causes) {
-    let count = maybe_int(rule, "succeededCount");
-    if count.is_none() && !has(rule, "succeededIndexes") {
-        causes.required(path, "at least one of succeededCount or succeededIndexes must be specified");
-    }
-    let mut n_indexes = None;
-    if has(rule, "succeededIndexes") {
-        let indexes = text(rule, "succeededIndexes");
-        let path = path.child("succeededIndexes");
-        if indexes.len() > 64 * 1024 {
-            causes.too_long(&path, 64 * 1024);
-        }
-        match parse_indexes(indexes, completions) {
-            Ok(n) => n_indexes = Some(n),
-            Err(error) => causes.invalid(&path, indexes, format!("error parsing succeededIndexes: {error}")),
-        }
-    }
-    let Some(count) = count else { return };
-    let path = path.child("succeededCount");
-    if count < 0 {
-        causes.invalid(&path, count, NON_NEGATIVE);
-    }
-    if count > completions {
-        causes.invalid(
-            &path,
-            count,
-            format!("must be less than or equal to {completions} (the number of specified completions)"),
-        );
-    }
-    if let Some(n) = n_indexes.filter(|&n| count > n) {
-        let what = format!(
-            "must be less than or equal to {n} (the number of indexes in the specified succeededIndexes field)"
-        );
-        causes.invalid(&path, count, what);
-    }
-}
-
-/// How many indexes `1,3-5` names, all below `completions` and in order.
-fn parse_indexes(text: &str, completions: i64) -> Result<i64, String> {
-    let mut total = 0;
-    let mut previous: Option<i64> = None;
-    if text.is_empty() {
-        return Ok(0);
-    }
-    for part in text.split(',') {
-        let ends: Vec<&str> = part.split('-').collect();
-        if ends.len() > 2 {
-            return Err(format!(
-                "the fragment {part:?} violates the requirement that an index interval can have at most two parts separated by '-'"
-            ));
-        }
-        let first = parse_index(ends[0], completions)?;
-        if let Some(previous) = previous.filter(|&previous| previous >= first) {
-            return Err(format!("non-increasing order, previous: {previous}, current: {first}"));
-        }
-        let last = match ends.get(1) {
-            None => first,
-            Some(end) => {
-                let last = parse_index(end, completions)?;
-                if first >= last {
-                    return Err(format!("non-increasing order, previous: {first}, current: {last}"));
-                }
-                last
-            }
-        };
-        total += last - first + 1;
-        previous = Some(last);
-    }
-    Ok(total)
-}
-
-fn parse_index(text: &str, completions: i64) -> Result<i64, String> {
-    let index: i64 = text.parse().map_err(|_| format!("cannot convert string to integer for index: {text:?}"))?;
-    if index >= completions { Err(format!("too large index: {text:?}")) } else { Ok(index) }
-}
-
-fn failure_policy(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
-    let policy = get(spec, "podFailurePolicy");
-    if policy.is_null() {
-        return;
-    }
-    let path = path.child("podFailurePolicy.rules");
-    let rules = list(policy, "rules");
-    if rules.len() > 20 {
-        causes.too_many(&path, rules.len(), 20);
-    }
-    let pod = get(get(spec, "template"), "spec");
-    let containers: Vec<&str> = list(pod, "containers")
-        .iter()
-        .chain(list(pod, "initContainers"))
-        .map(|container| text(container, "name"))
-        .collect();
-    for (index, rule) in rules.iter().enumerate() {
-        failure_rule(spec, rule, &containers, &path.index(index), causes);
-    }
-}
-
-fn failure_rule(spec: &Value, rule: &Value, containers: &[&str], path: &Path<'_>, causes: &mut Causes) {
-    match text(rule, "action") {
-        "" => causes.required(&path.child("action"), "valid values: [\"Count\" \"FailIndex\" \"FailJob\" \"Ignore\"]"),
-        "FailIndex" if !has(spec, "backoffLimitPerIndex") => {
-            causes.invalid(&path.child("action"), "FailIndex", "requires the backoffLimitPerIndex to be set");
-        }
-        "Count" | "FailIndex" | "FailJob" | "Ignore" => {}
-        other => causes.not_supported(&path.child("action"), other, &["Count", "FailIndex", "FailJob", "Ignore"]),
-    }
-    let codes = get(rule, "onExitCodes");
-    if !codes.is_null() {
-        exit_codes(codes, containers, &path.child("onExitCodes"), causes);
-    }
-    let patterns = list(rule, "onPodConditions");
-    if !patterns.is_empty() {
-        pod_conditions(patterns, &path.child("onPodConditions"), causes);
-    }
-    match (codes.is_null(), patterns.is_empty()) {
-        (false, false) => {
-            causes.invalid_without_value(path, "specifying both OnExitCodes and OnPodConditions is not supported");
-        }
-        (true, true) => {
-            causes.invalid_without_value(path, "specifying one of OnExitCodes and OnPodConditions is required");
-        }
-        _ => {}
-    }
-}
-
-fn exit_codes(codes: &Value, containers: &[&str], path: &Path<'_>, causes: &mut Causes) {
-    let operator = text(codes, "operator");
-    match operator {
-        "" => causes.required(&path.child("operator"), "valid values: [\"In\" \"NotIn\"]"),
-        "In" | "NotIn" => {}
-        other => causes.not_supported(&path.child("operator"), other, &["In", "NotIn"]),
-    }
-    if has(codes, "containerName") && !containers.contains(&text(codes, "containerName")) {
-        let what = "must be one of the container or initContainer names in the pod template";
-        causes.invalid(&path.child("containerName"), text(codes, "containerName"), what);
-    }
-    let path = path.child("values");
-    let values: Vec<i64> = list(codes, "values").iter().filter_map(Value::as_i64).collect();
-    let shown = Value::from(values.clone());
-    if values.is_empty() {
-        causes.invalid(&path, &shown, "at least one value is required");
-    } else if values.len() > 255 {
-        causes.too_many(&path, values.len(), 255);
-    }
-    for (index, value) in values.iter().enumerate() {
-        if operator == "In" && *value == 0 {
-            causes.invalid(&path.index(index), *value, "must not be 0 for the In operator");
-        }
-        if values[..index].contains(value) {
-            causes.duplicate(&path.index(index), *value);
-        }
-    }
-    if !values.is_sorted() {
-        causes.invalid(&path, &shown, "must be ordered");
-    }
-}
-
-fn pod_conditions(patterns: &[Value], path: &Path<'_>, causes: &mut Causes) {
-    if patterns.len() > 20 {
-        causes.too_many(path, patterns.len(), 20);
-    }
-    for (index, pattern) in patterns.iter().enumerate() {
-        let path = path.index(index);
-        let kind = text(pattern, "type");
-        causes.invalid_for(&path.child("type"), kind, names::label_key_errors(kind));
-        match text(pattern, "status") {
-            "" => causes.required(&path.child("status"), "valid values: [\"False\" \"True\" \"Unknown\"]"),
-            "False" | "True" | "Unknown" => {}
-            other => causes.not_supported(&path.child("status"), other, &["False", "True", "Unknown"]),
-        }
-    }
-}
-
-/// Checks a CronJob.
-pub(super) fn validate_cron_job(object: &Value, old: Option<&Value>, causes: &mut Causes) {
-    let path = Path::ROOT.child("spec");
-    let spec = get(object, "spec");
-    let schedule = text(spec, "schedule");
-    if schedule.is_empty() {
-        causes.required(&path.child("schedule"), "");
-    } else {
-        let had_prefix = old.is_some_and(|old| text(get(old, "spec"), "schedule").contains("TZ"));
-        cron_schedule(schedule, had_prefix, has(spec, "timeZone"), &path.child("schedule"), causes);
-    }
-    if let Some(seconds) = maybe_int(spec, "startingDeadlineSeconds") {
-        if seconds < 0 {
-            causes.invalid(&path.child("startingDeadlineSeconds"), seconds, NON_NEGATIVE);
-        }
-    }
-    if has(spec, "timeZone") {
-        let was = old.map(|old| get(get(old, "spec"), "timeZone"));
-        if was != Some(get(spec, "timeZone")) {
-            time_zone(text(spec, "timeZone"), &path.child("timeZone"), causes);
-        }
-    }
-    match text(spec, "concurrencyPolicy") {
-        "" => causes.required(&path.child("concurrencyPolicy"), ""),
-        "Allow" | "Forbid" | "Replace" => {}
-        other => causes.not_supported(&path.child("concurrencyPolicy"), other, &["Allow", "Forbid", "Replace"]),
-    }
-    let template = get(spec, "jobTemplate");
-    let template_path = path.child("jobTemplate");
-    metadata::labels(get(get(template, "metadata"), "labels"), &template_path.child("metadata.labels"), causes);
-    metadata::annotations(
-        get(get(template, "metadata"), "annotations"),
-        &template_path.child("metadata.annotations"),
-        causes,
-    );
-    let job = get(template, "spec");
-    let job_path = template_path.child("spec");
-    if has(job, "selector") {
-        causes.invalid(&job_path.child("selector"), get(job, "selector"), "`selector` will be auto-generated");
-    }
-    if flag(job, "manualSelector") {
-        causes.not_supported(&job_path.child("manualSelector"), get(job, "manualSelector"), &["nil", "false"]);
-    }
-    job_spec(job, &job_path, causes);
-    for field in ["successfulJobsHistoryLimit", "failedJobsHistoryLimit"] {
-        non_negative(spec, field, &path, causes);
-    }
-    let name = text(get(object, "metadata"), "name");
-    if old.is_none() && name.len() > 52 {
-        causes.invalid(&Path::ROOT.child("metadata.name"), name, names::max_length(52));
-    }
-}
-
-fn cron_schedule(text: &str, had_prefix: bool, has_zone: bool, path: &Path<'_>, causes: &mut Causes) {
-    if let Err(error) = schedule::check(text) {
-        causes.invalid(path, text, error);
-    }
-    if text.contains("TZ") {
-        if has_zone {
-            causes.invalid(path, text, "cannot use both timeZone field and TZ or CRON_TZ in schedule");
-        } else if !had_prefix {
-            causes.invalid(path, text, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
-        }
-    }
-}
-
-fn time_zone(zone: &str, path: &Path<'_>, causes: &mut Causes) {
-    if zone.is_empty() {
-        causes.invalid(path, zone, "timeZone must be nil or non-empty string");
-        return;
-    }
-    if zone.eq_ignore_ascii_case("local") {
-        let what = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones";
-        causes.invalid(path, zone, what);
-    }
-    if !schedule::zone_exists(zone) {
-        causes.invalid(path, zone, format!("unknown time zone {zone}"));
-    }
-}
-
 /// Checks what an update of a Job may change.
 pub(super) fn validate_job_update(new: &Value, old: &Value, causes: &mut Causes) {
     let path = Path::ROOT.child("spec");
@@ -579,7 +281,7 @@ pub(super) fn validate_job_update(new: &Value, old: &Value, causes: &mut Causes)
             let value = get(new, field);
             match field {
                 "successPolicy" if has(new, field) => {
-                    causes.invalid(&path.child(field), Raw(&shown_success_policy(value)), IMMUTABLE);
+                    causes.invalid(&path.child(field), Raw(&job_policies::shown_success(value)), IMMUTABLE);
                 }
                 _ => causes.invalid(&path.child(field), value, IMMUTABLE),
             }

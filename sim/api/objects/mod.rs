@@ -5,7 +5,9 @@ mod autoscaling;
 mod cluster;
 mod config;
 mod container;
+mod cron_job;
 mod job;
+mod job_policies;
 pub mod metadata;
 mod network;
 mod pod;
@@ -183,7 +185,7 @@ static JOB: Rules = Rules {
     validate_update: job::validate_job_update,
     ..COUNTED
 };
-static CRON_JOB: Rules = Rules { default: job::default_cron_job, validate: job::validate_cron_job, ..COUNTED };
+static CRON_JOB: Rules = Rules { default: cron_job::default, validate: cron_job::validate, ..COUNTED };
 static SERVICE: Rules = Rules {
     name: label_name,
     default: service::default,

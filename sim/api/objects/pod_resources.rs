@@ -95,8 +95,8 @@ pub(super) fn validate(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     resources::requirements(own, pod_level_name, &path, causes);
     let totals = container_requests(spec);
     for (resource, total) in &totals {
-        if let Some(request) = get(own, "requests").get(resource) {
-            if *total > quantity(request) {
+        if let Some(request) = get(own, "requests").get(resource)
+            && *total > quantity(request) {
                 let total = Value::from(total.to_string());
                 let request = request.as_str().unwrap_or("0");
                 let what = format!(
@@ -105,7 +105,6 @@ pub(super) fn validate(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
                 );
                 causes.invalid(&requests.key(resource), request, what);
             }
-        }
     }
     container_limits(spec, own, &path, causes);
 }

@@ -65,11 +65,10 @@ fn validate(probe: &Value, grace_period: Option<i64>, path: &Path<'_>, causes: &
             causes.invalid(&path.child(field), int(probe, field), NON_NEGATIVE);
         }
     }
-    if let Some(seconds) = maybe_int(probe, "terminationGracePeriodSeconds") {
-        if seconds <= 0 {
+    if let Some(seconds) = maybe_int(probe, "terminationGracePeriodSeconds")
+        && seconds <= 0 {
             causes.invalid(&path.child("terminationGracePeriodSeconds"), seconds, "must be greater than 0");
         }
-    }
 }
 
 /// Checks `lifecycle` of a container.

@@ -9,14 +9,15 @@ mod daemon_set;
 mod deployment;
 mod endpoint_slice;
 mod fields;
+mod horizontal_pod_autoscaler;
 mod job;
 mod kept;
 mod namespace;
 mod pod_disruption_budget;
 mod replica_set;
-mod stateful_set;
 mod resource_quota;
 mod service;
+mod stateful_set;
 
 use std::sync::Arc;
 
@@ -26,15 +27,16 @@ pub use controller_revision::ControllerRevision;
 pub use cron_job::{ActiveJob, ConcurrencyPolicy, CronJob, CronJobStatus};
 pub use daemon_set::{DaemonSet, DaemonSetStatus};
 pub use deployment::{Deployment, DeploymentStatus, DeploymentStrategy};
-pub use job::{Job, JobStatus};
 pub use endpoint_slice::{Endpoint, EndpointPort, EndpointSlice};
+pub use horizontal_pod_autoscaler::{HorizontalPodAutoscaler, ScalingPolicy, ScalingRules, SelectPolicy};
+pub use job::{Job, JobStatus};
 pub use kept::Kept;
 pub use namespace::{Namespace, NamespacePhase};
 pub use pod_disruption_budget::{DisruptionBound, PodDisruptionBudget};
 pub use replica_set::{ReplicaSet, ReplicaSetStatus};
-pub use stateful_set::{StatefulSet, StatefulSetStatus};
 pub use resource_quota::{QuotaScope, ResourceQuota};
 pub use service::{Service, ServicePort, TargetPort};
+pub use stateful_set::{StatefulSet, StatefulSetStatus};
 
 use super::intern::Interner;
 use super::meta::Meta;
@@ -70,6 +72,8 @@ pub enum Body {
     EndpointSlice(Box<EndpointSlice>),
     /// A ResourceQuota.
     ResourceQuota(Box<ResourceQuota>),
+    /// A HorizontalPodAutoscaler.
+    HorizontalPodAutoscaler(Box<HorizontalPodAutoscaler>),
     /// A PodDisruptionBudget.
     PodDisruptionBudget(Box<PodDisruptionBudget>),
     /// A Deployment.
@@ -175,6 +179,7 @@ pub fn lower(info: &KindInfo, object: &Value, cx: &mut Lowering<'_>) -> Result<B
         Service::KIND => Service::lower(object, cx)?.into_body(),
         EndpointSlice::KIND => EndpointSlice::lower(object, cx)?.into_body(),
         ResourceQuota::KIND => ResourceQuota::lower(object, cx)?.into_body(),
+        HorizontalPodAutoscaler::KIND => HorizontalPodAutoscaler::lower(object, cx)?.into_body(),
         PodDisruptionBudget::KIND => PodDisruptionBudget::lower(object, cx)?.into_body(),
         Deployment::KIND => Deployment::lower(object, cx)?.into_body(),
         ReplicaSet::KIND | "ReplicationController" => ReplicaSet::lower(object, cx)?.into_body(),
@@ -196,6 +201,7 @@ pub fn keep_status(body: &mut Body, old: &Body) {
         (Body::Deployment(new), Body::Deployment(old)) => new.keep_status(old),
         (Body::ReplicaSet(new), Body::ReplicaSet(old)) => new.keep_status(old),
         (Body::ResourceQuota(new), Body::ResourceQuota(old)) => new.keep_status(old),
+        (Body::HorizontalPodAutoscaler(new), Body::HorizontalPodAutoscaler(old)) => new.keep_status(old),
         (Body::PodDisruptionBudget(new), Body::PodDisruptionBudget(old)) => new.keep_status(old),
         (Body::StatefulSet(new), Body::StatefulSet(old)) => new.keep_status(old),
         (Body::DaemonSet(new), Body::DaemonSet(old)) => new.keep_status(old),
@@ -213,6 +219,7 @@ pub fn export(body: &Body, cx: Exporting<'_>, object: &mut Map<String, Value>) {
         Body::Service(service) => service.export(cx, object),
         Body::EndpointSlice(slice) => slice.export(cx, object),
         Body::ResourceQuota(quota) => quota.export(cx, object),
+        Body::HorizontalPodAutoscaler(hpa) => hpa.export(cx, object),
         Body::PodDisruptionBudget(budget) => budget.export(cx, object),
         Body::Deployment(deployment) => deployment.export(cx, object),
         Body::ReplicaSet(replica_set) => replica_set.export(cx, object),

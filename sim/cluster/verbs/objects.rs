@@ -34,6 +34,7 @@ impl Cluster {
         let meta = self.make_meta(new.meta);
         let (key, uid) = ((new.info.kind, meta.namespace, meta.name), meta.uid);
         let id = self.objects.push(Object { info: new.info, meta, raw: new.raw, body: new.body });
+        self.count_kind(key.0, 1);
         let clash = self.object_names.insert(key, id);
         assert!(clash.is_none(), "{} {} exists", key.0, self.interner.text(key.2));
         self.uids.insert(uid, id.into());

@@ -136,6 +136,7 @@ impl Cluster {
             }
             ObjectRef::Object(id) => {
                 let kind = self.objects[id].info.kind;
+                self.count_kind(kind, -1);
                 self.object_names.remove(&(kind, namespace, name));
             }
         }

@@ -42,7 +42,10 @@ impl Names {
             },
             ("Job", Some(("CronJob", cron))) => self.count(format!("{cron}-T"), 0),
             ("ControllerRevision", Some((_, owner))) => self.revision(owner, exported),
-            ("EndpointSlice", Some((_, service))) => self.count(format!("{service}/slice"), 0),
+            ("EndpointSlice", _) => {
+                let service = exported["metadata"]["labels"]["kubernetes.io/service-name"].as_str().unwrap_or("?");
+                self.count(format!("{service}/slice"), 0)
+            }
             _ => own.clone(),
         };
         if name != own {

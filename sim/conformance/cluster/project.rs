@@ -205,12 +205,12 @@ fn endpoint_slice(out: &mut Map<String, Value>, slice: &Value, names: &Names) {
 
 fn workload_spec(kind: &str, spec: &Value) -> Value {
     let fields: &[&str] = match kind {
-        "Deployment" => &["replicas", "progressDeadlineSeconds", "paused"],
-        "ReplicaSet" | "ReplicationController" => &["replicas"],
-        "StatefulSet" => &["replicas", "podManagementPolicy"],
-        "Job" => &["parallelism", "completions", "suspend", "backoffLimit", "completionMode", "podReplacementPolicy"],
+        "Deployment" => &["replicas", "progressDeadlineSeconds", "minReadySeconds", "paused"],
+        "ReplicaSet" | "ReplicationController" => &["replicas", "minReadySeconds"],
+        "StatefulSet" => &["replicas", "podManagementPolicy", "minReadySeconds", "ordinals"],
+        "Job" => &["parallelism", "completions", "suspend", "backoffLimit", "backoffLimitPerIndex", "activeDeadlineSeconds", "completionMode", "podReplacementPolicy"],
         "CronJob" => &["schedule", "suspend", "concurrencyPolicy", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"],
-        "PodDisruptionBudget" => &["minAvailable", "maxUnavailable"],
+        "PodDisruptionBudget" => &["minAvailable", "maxUnavailable", "unhealthyPodEvictionPolicy"],
         "HorizontalPodAutoscaler" => &["minReplicas", "maxReplicas"],
         "ResourceQuota" => &["hard"],
         _ => &[],

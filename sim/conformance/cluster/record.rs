@@ -1,6 +1,6 @@
 //! `Recording`: everything that became visible in a run, one entry per change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -36,13 +36,15 @@ pub(super) struct Recording {
     namespace: String,
     zero: Time,
     last: BTreeMap<ObjectRef, usize>,
+    /// Objects whose deletion has been seen.
+    deleting: BTreeSet<ObjectRef>,
 }
 
 impl Recording {
     /// A recording of what is in `namespace`, with times relative to `zero`.
     pub(super) fn new(namespace: &str, zero: Time) -> Recording {
         let (entries, names, last) = (Vec::new(), Names::default(), BTreeMap::new());
-        Recording { entries, names, namespace: namespace.to_owned(), zero, last }
+        Recording { entries, names, namespace: namespace.to_owned(), zero, last, deleting: BTreeSet::new() }
     }
 
     fn seconds(&self, at: Time) -> f64 {
@@ -79,7 +81,12 @@ impl Observer for Recording {
         if before.is_none() && change.what != What::Created {
             return;
         }
-        let exported = cluster.export(object);
+        let mut exported = cluster.export(object);
+        if change.what == What::Deleting {
+            self.deleting.insert(object);
+        } else if !self.deleting.contains(&object) {
+            undelete(&mut exported);
+        }
         let name = self.names.of(object, &exported, cluster);
         let value = project(&exported, &self.names, change.what == What::Deleting);
         match before {
@@ -87,5 +94,15 @@ impl Observer for Recording {
             Some(idx) if self.entries[idx].value == value => {}
             Some(_) => self.push(at, Op::Update, object, cluster, name, value),
         }
+    }
+}
+
+/// An object as it was before its deletion was asked for: a status that was written first is seen without it.
+fn undelete(exported: &mut Value) {
+    let Some(metadata) = exported["metadata"].as_object_mut() else { return };
+    if metadata.remove("deletionTimestamp").is_some() {
+        metadata.remove("deletionGracePeriodSeconds");
+        let before = metadata.get("generation").and_then(Value::as_i64).map(|generation| generation - 1);
+        metadata.insert("generation".into(), before.into());
     }
 }

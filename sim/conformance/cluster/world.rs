@@ -44,6 +44,7 @@ pub(super) fn build(scenario: &Value) -> Result<World, String> {
         controller_burst: 450,
         scheduler_qps: 200.0,
         scheduler_burst: 300,
+        watch_delay: Span::from_millis(1),
         ..ControlPlane::realistic()
     };
     let nodes = scenario["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();

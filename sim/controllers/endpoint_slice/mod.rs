@@ -223,19 +223,15 @@ fn ports(service: &Service, spec: &PodSpec, cluster: &Cluster) -> Vec<EndpointPo
                 find_port(spec, cluster.interner.text(name), cluster.interner.text(port.protocol))?
             }
         };
-        Some(EndpointPort {
-            name: port.name,
-            port: number,
-            protocol: port.protocol,
-            app_protocol: port.app_protocol,
-        })
+        Some(EndpointPort { name: port.name, port: number, protocol: port.protocol, app_protocol: port.app_protocol })
     });
     resolved.collect()
 }
 
 /// The container port of that name and protocol: regular containers first, then sidecars (`FindPort`).
 fn find_port(spec: &PodSpec, name: &str, protocol: &str) -> Option<u16> {
-    let sidecars = spec.typed.init_containers.iter().flatten().filter(|c| c.restart_policy.as_deref() == Some("Always"));
+    let sidecars =
+        spec.typed.init_containers.iter().flatten().filter(|c| c.restart_policy.as_deref() == Some("Always"));
     let ports = spec.typed.containers.iter().chain(sidecars).flat_map(|container| container.ports.iter().flatten());
     let mut found = ports
         .filter(|port| port.name.as_deref() == Some(name) && port.protocol.as_deref().unwrap_or("TCP") == protocol);

@@ -43,7 +43,8 @@ pub fn plan(slices: &[&[Endpoint]], mut desired: Vec<Endpoint>) -> Plan {
             plan.update.push((idx, kept));
         }
     }
-    let mut left = desired.into_iter().zip(placed).filter(|(_, placed)| !placed).map(|(endpoint, _)| endpoint).collect();
+    let mut left =
+        desired.into_iter().zip(placed).filter(|(_, placed)| !placed).map(|(endpoint, _)| endpoint).collect();
     fill_changed(&mut plan, &mut left);
     fill_unchanged(&mut plan, slices, unchanged, left);
     plan

@@ -132,7 +132,8 @@ impl NodeLifecycleController {
         let grace = if ready.is_some() { control_plane.node_monitor_grace_period } else { STARTUP_GRACE };
         let seen = (row.last_heartbeat(now) + control_plane.watch_delay).next_tick(anchor, period);
         // A kubelet that never was heard of has its grace from the creation of the node.
-        let probe = if ready.is_none() && row.last_heartbeat(now) <= row.meta.created { row.meta.created } else { seen };
+        let probe =
+            if ready.is_none() && row.last_heartbeat(now) <= row.meta.created { row.meta.created } else { seen };
         let floor = self.known.get(&node).copied().unwrap_or(Time::ZERO);
         Some(over(probe.max(floor), grace, control_plane))
     }

@@ -83,9 +83,11 @@ pub(super) fn mark_no_schedule(node: NodeId, cluster: &mut Cluster) -> bool {
     if row.unschedulable {
         wanted.push(taint(UNSCHEDULABLE, TaintEffect::NoSchedule));
     }
-    let own = row.taints.iter().map(|taint| &taint.taint).filter(|taint| {
-        taint.effect == TaintEffect::NoSchedule && OWN.contains(&taint.key.as_str())
-    });
+    let own = row
+        .taints
+        .iter()
+        .map(|taint| &taint.taint)
+        .filter(|taint| taint.effect == TaintEffect::NoSchedule && OWN.contains(&taint.key.as_str()));
     let remove: Vec<Taint> = own.filter(|old| !wanted.iter().any(|new| same(old, new))).cloned().collect();
     swap(node, &wanted, &remove, cluster)
 }

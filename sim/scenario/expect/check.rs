@@ -187,8 +187,14 @@ fn is_complete(object: &Value) -> bool {
 }
 
 fn lookup<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
-    let from = |root: &'a Value| path.split('.').try_fold(root, |value, key| value.get(key));
+    let from = |root: &'a Value| path.split('.').try_fold(root, step);
     from(&object["status"]).or_else(|| from(&object["spec"])).or_else(|| from(object))
+}
+
+/// One step of a path: `containers`, or `containers[0]` for an entry of a list.
+fn step<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+    let Some((name, index)) = key.strip_suffix(']').and_then(|key| key.split_once('[')) else { return value.get(key) };
+    value.get(name)?.get(index.parse::<usize>().ok()?)
 }
 
 fn figure(figure: &Figure, recorder: &Recorder, summary: &Summary) -> (Option<f64>, String) {

@@ -11,7 +11,8 @@
 //! utilisation(cpu) >= 60%                    mean share requested after the warm-up
 //! ```
 //!
-//! A field is looked for in `status`, then in `spec`, then from the root; `metadata.labels.app` works as written. Kinds are what
+//! A field is looked for in `status`, then in `spec`, then from the root; `metadata.labels.app` and
+//! `containerStatuses[0].restartCount` work as written; a count that is not there is 0. Kinds are what
 //! kubectl understands; a namespace other than `default` is written `deployment/shop/web`.
 
 mod check;

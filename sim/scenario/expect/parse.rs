@@ -170,9 +170,13 @@ fn outcome(word: &str) -> Result<String> {
     Err(Error::new(format!("unknown outcome `{word}`")).help(format!("use one of {}", known.join(", "))))
 }
 
-/// Compares a field with a wanted value: as numbers or quantities if both are, as texts otherwise.
+/// Compares a field with a wanted value: as numbers or quantities if both are, as texts otherwise. A field that is not there is 0
+/// where a number is wanted: the API leaves counts of zero out.
 pub(super) fn compare(field: &serde_json::Value, operator: Operator, value: &str) -> bool {
-    let text = field.as_str().map_or_else(|| field.to_string(), str::to_owned);
+    let text = match field {
+        serde_json::Value::Null => "0".to_owned(),
+        field => field.as_str().map_or_else(|| field.to_string(), str::to_owned),
+    };
     let amount = |text: &str| text.parse::<Quantity>().ok().map(|quantity| quantity.to_f64());
     match (amount(&text), amount(value)) {
         (Some(left), Some(right)) => operator.holds(left, right),
@@ -231,6 +235,7 @@ mod tests {
         assert!(compare(&serde_json::json!("1000m"), Operator::Equal, "1"));
         assert!(compare(&serde_json::json!(10), Operator::Greater, "9"));
         assert!(compare(&serde_json::json!("Running"), Operator::NotEqual, "Failed"));
-        assert!(!compare(&serde_json::json!(null), Operator::GreaterOrEqual, "0"));
+        assert!(compare(&serde_json::json!(null), Operator::Less, "1"));
+        assert!(!compare(&serde_json::json!(null), Operator::Equal, "Running"));
     }
 }

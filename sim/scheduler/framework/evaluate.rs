@@ -50,7 +50,10 @@ impl Framework {
                 PreFilter::Run => {}
                 PreFilter::Skip => state.skip_filter.insert(plugin.name()),
                 PreFilter::Error(error) => {
-                    return PreFiltered::Error(format!("running PreFilter plugin {:?}: {error}", plugin.name().as_str()));
+                    return PreFiltered::Error(format!(
+                        "running PreFilter plugin {:?}: {error}",
+                        plugin.name().as_str()
+                    ));
                 }
                 PreFilter::Reject(rejection) => {
                     let last = rejection.code == Code::UnschedulableAndUnresolvable;

@@ -59,7 +59,9 @@ impl PluginName {
             PluginName::PrioritySort => &[E::QueueSort],
             PluginName::NodeUnschedulable | PluginName::NodeName => &[E::Filter],
             PluginName::TaintToleration => &[E::Filter, E::PreScore, E::Score],
-            PluginName::NodeAffinity | PluginName::NodeResourcesFit => &[E::PreFilter, E::Filter, E::PreScore, E::Score],
+            PluginName::NodeAffinity | PluginName::NodeResourcesFit => {
+                &[E::PreFilter, E::Filter, E::PreScore, E::Score]
+            }
             PluginName::PodTopologySpread | PluginName::InterPodAffinity => {
                 &[E::PreFilter, E::Filter, E::PreScore, E::Score]
             }
@@ -67,19 +69,10 @@ impl PluginName {
                 &[E::PreFilter, E::Filter]
             }
             PluginName::VolumeZone | PluginName::NodeDeclaredFeatures => &[E::PreFilter, E::Filter],
-            PluginName::VolumeBinding => {
-                &[E::PreFilter, E::Filter, E::PreScore, E::Score, E::Reserve, E::PreBind]
+            PluginName::VolumeBinding => &[E::PreFilter, E::Filter, E::PreScore, E::Score, E::Reserve, E::PreBind],
+            PluginName::DynamicResources => {
+                &[E::PreEnqueue, E::PreFilter, E::Filter, E::PostFilter, E::PreScore, E::Score, E::Reserve, E::PreBind]
             }
-            PluginName::DynamicResources => &[
-                E::PreEnqueue,
-                E::PreFilter,
-                E::Filter,
-                E::PostFilter,
-                E::PreScore,
-                E::Score,
-                E::Reserve,
-                E::PreBind,
-            ],
             PluginName::DefaultPreemption => &[E::PreEnqueue, E::PostFilter],
             PluginName::NodeResourcesBalancedAllocation => &[E::PreScore, E::Score],
             PluginName::ImageLocality => &[E::Score],

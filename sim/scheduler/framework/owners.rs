@@ -96,4 +96,3 @@ fn labels(selector: &Value) -> Vec<(String, String)> {
     let entries = selector.as_object().into_iter().flatten();
     entries.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
 }
-

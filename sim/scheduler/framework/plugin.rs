@@ -178,4 +178,3 @@ pub fn normalize_by_max(scores: &mut [i64], reverse: bool) {
         };
     }
 }
-

@@ -9,6 +9,7 @@ use super::names::PluginSet;
 use super::plugin::{Cx, MAX_NODE_SCORE, Plugin, Reads, ScoreKind};
 use super::search::TieBreak;
 use super::state::CycleState;
+use super::status::Status;
 use crate::cluster::{NodeId, SpecId};
 use crate::engine::Id;
 use crate::scheduler::nodes_to_find::nodes_to_find;
@@ -31,6 +32,8 @@ struct Row {
     fixed: i64,
     /// Whether all plugins that read the node alone accept it.
     fits: bool,
+    /// If not: the place of the status in [`SpecRows::statuses`].
+    status: u16,
 }
 
 /// The rows of one spec.
@@ -40,6 +43,8 @@ struct SpecRows {
     round: u32,
     /// What image scores depend on besides the node: number of nodes, and of nodes that have each image.
     images: Vec<i64>,
+    /// The statuses of rejected nodes, each once.
+    statuses: Vec<Status>,
 }
 
 /// The rows of all specs, with scratch space.
@@ -62,6 +67,8 @@ pub(super) struct Quick {
     pub evaluated: usize,
     /// Number of feasible nodes found.
     pub feasible: usize,
+    /// If there are none: what stands against each node, where their own rows tell.
+    pub rejected: Option<Vec<(NodeId, Status)>>,
 }
 
 impl RowCache {
@@ -73,7 +80,7 @@ impl RowCache {
             rows.rows.resize(n_nodes.max(rows.rows.len()), Row::default());
             return rows;
         }
-        SpecRows { rows: vec![Row::default(); n_nodes], round: 1, images: Vec::new() }
+        SpecRows { rows: vec![Row::default(); n_nodes], round: 1, ..SpecRows::default() }
     }
 
     fn keep(&mut self, spec: SpecId, rows: SpecRows) {
@@ -188,10 +195,11 @@ impl Framework {
         for &node in order[start..].iter().chain(&order[..start]) {
             let (row, version) = (&mut rows.rows[node.index()], versions[node.index()]);
             if row.version != version || row.round != round {
-                *row = judge(cx, state, &sorted, node, version, round);
+                *row = judge(cx, state, &sorted, node, &mut rows.statuses);
+                (row.version, row.round) = (version, round);
             }
-            let fits = row.fits
-                && sorted.cluster_filters.iter().all(|plugin| plugin.filter(cx, state, cx.view(node)).is_ok());
+            let fits =
+                row.fits && sorted.cluster_filters.iter().all(|plugin| plugin.filter(cx, state, cx.view(node)).is_ok());
             if fits {
                 if cache.feasible.len() == wanted {
                     break;
@@ -212,7 +220,14 @@ impl Framework {
                 Some((cache.feasible[pick], cache.totals[pick]))
             }
         };
-        Quick { best, evaluated, feasible }
+        // Without plugins that read the whole cluster, the first rejection of a row is the first of all.
+        let tells = best.is_none() && sorted.cluster_filters.is_empty();
+        let status_of = |&node: &NodeId| {
+            let place = usize::from(rows.rows[node.index()].status);
+            Some((node, rows.statuses.get(place)?.clone()))
+        };
+        let rejected = tells.then(|| order[start..].iter().chain(&order[..start]).filter_map(status_of).collect());
+        Quick { best, evaluated, feasible, rejected }
     }
 
     /// Adds what depends on all feasible nodes together.
@@ -244,12 +259,21 @@ impl Framework {
 }
 
 /// Judges one node by the plugins that read it alone.
-fn judge(cx: Cx<'_>, state: &CycleState, sorted: &Sorted<'_>, node: NodeId, version: u32, round: u32) -> Row {
-    let mut row = Row { version, round, ..Row::default() };
-    row.fits = sorted.own_filters.iter().all(|plugin| plugin.fits(cx, state, node));
-    if !row.fits {
+fn judge(cx: Cx<'_>, state: &CycleState, sorted: &Sorted<'_>, node: NodeId, statuses: &mut Vec<Status>) -> Row {
+    let mut row = Row::default();
+    if let Some(plugin) = sorted.own_filters.iter().find(|plugin| !plugin.fits(cx, state, node)) {
+        let verdict = plugin.filter(cx, state, cx.view(node));
+        let status =
+            verdict.map_or_else(|rejection| Status::rejected(plugin.name(), rejection), |()| Status::success());
+        let known = statuses.iter().position(|other| *other == status);
+        let place = known.unwrap_or_else(|| {
+            statuses.push(status);
+            statuses.len() - 1
+        });
+        row.status = u16::try_from(place).unwrap_or(u16::MAX);
         return row;
     }
+    row.fits = true;
     row.fixed = sorted.fixed.iter().map(|&(plugin, weight)| weight * plugin.score(cx, state, node)).sum();
     for (place, (plugin, ..)) in sorted.by_max.iter().enumerate() {
         let score = plugin.score(cx, state, node);

@@ -10,7 +10,7 @@ use super::Framework;
 use super::evaluate::PreFiltered;
 use super::names::PluginSet;
 use super::plugin::Cx;
-use super::rows::RowCache;
+use super::rows::{Quick, RowCache};
 use super::state::CycleState;
 use super::status::Status;
 use super::view::NodeView;
@@ -83,6 +83,15 @@ impl Diagnosis {
     }
 }
 
+impl Diagnosis {
+    /// With the nodes that were looked at.
+    fn with(mut self, nodes: Vec<(NodeId, Status)>) -> Diagnosis {
+        self.plugins.extend(nodes.iter().filter_map(|(_, status)| status.plugin));
+        self.nodes = nodes;
+        self
+    }
+}
+
 /// The nodes found by a search.
 #[derive(Debug, Default)]
 struct Found {
@@ -144,22 +153,23 @@ impl Framework {
         if named.is_none()
             && let Some(rows) = rows
             && let Some(quick) = self.quick(cx, state, rows, search.next_start, &mut search.tie_break)
-            && let Some((node, total)) = quick.best
         {
-            search.next_start = (search.next_start + quick.evaluated) % n_nodes;
-            return Decision::Scheduled { node, evaluated: quick.evaluated, feasible: quick.feasible, total };
+            let Quick { best, evaluated, feasible, rejected } = quick;
+            if let Some((node, total)) = best {
+                search.next_start = (search.next_start + evaluated) % n_nodes;
+                return Decision::Scheduled { node, evaluated, feasible, total };
+            }
+            if let Some(rejected) = rejected {
+                search.next_start = (search.next_start + evaluated) % n_nodes;
+                return Decision::Unschedulable(Box::new(diagnosis.with(rejected)));
+            }
         }
         let nodes = named.as_deref().unwrap_or(cx.tables.order());
         let found = self.find_nodes(cx, state, nodes, search.next_start);
         let evaluated = found.feasible.len() + found.rejected.len();
         search.next_start = (search.next_start + evaluated) % n_nodes;
         match found.feasible[..] {
-            [] => {
-                let rejecting = found.rejected.iter().filter_map(|(_, status)| status.plugin);
-                diagnosis.plugins.extend(rejecting);
-                diagnosis.nodes = found.rejected;
-                Decision::Unschedulable(Box::new(diagnosis))
-            }
+            [] => Decision::Unschedulable(Box::new(diagnosis.with(found.rejected))),
             [node] => Decision::Scheduled { node, evaluated, feasible: 1, total: 0 },
             _ => {
                 let scores = self.run_score(cx, state, &found.feasible);

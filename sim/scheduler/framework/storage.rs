@@ -150,7 +150,9 @@ impl Storage {
         let json = if gone { Value::Null } else { cluster.export(ObjectRef::Object(id)) };
         match object.info.kind {
             "PersistentVolumeClaim" => {
-                put(&mut self.claims, (cluster.namespace(id).to_owned(), name), gone, || Claim::lower(cluster, id, &json));
+                put(&mut self.claims, (cluster.namespace(id).to_owned(), name), gone, || {
+                    Claim::lower(cluster, id, &json)
+                });
             }
             "PersistentVolume" => put(&mut self.volumes, name, gone, || Volume::lower(cluster, id, &json)),
             "StorageClass" => put(&mut self.classes, name, gone, || StorageClass::lower(&json)),
@@ -258,10 +260,7 @@ impl Volume {
                 required => node_selector(required),
             },
             csi: csi.is_object().then(|| (text(&csi["driver"]), text(&csi["volumeHandle"]))),
-            zones: TOPOLOGY_LABELS
-                .iter()
-                .filter_map(|&key| Some((key, zones(labels[key].as_str()?)?)))
-                .collect(),
+            zones: TOPOLOGY_LABELS.iter().filter_map(|&key| Some((key, zones(labels[key].as_str()?)?))).collect(),
         }
     }
 
@@ -301,8 +300,7 @@ impl StorageClass {
         let meets = |(key, values): &(String, Vec<String>)| {
             label(key).is_some_and(|value| values.iter().any(|other| other == value))
         };
-        self.topologies.is_empty()
-            || self.topologies.iter().any(|term| !term.is_empty() && term.iter().all(meets))
+        self.topologies.is_empty() || self.topologies.iter().any(|term| !term.is_empty() && term.iter().all(meets))
     }
 }
 

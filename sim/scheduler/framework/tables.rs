@@ -30,6 +30,9 @@ pub struct Tables {
     pub with_anti_affinity: BTreeSet<PodId>,
     /// Placed pods that use claims.
     pub with_claims: BTreeSet<PodId>,
+    /// Number of placed pods by priority.
+    priorities: BTreeMap<i32, usize>,
+    priority_of: FxHashMap<PodId, i32>,
     nominated: BTreeMap<NodeId, BTreeSet<PodId>>,
     nomination_of: FxHashMap<PodId, NodeId>,
     node_images: Vec<Vec<Sym>>,
@@ -201,11 +204,39 @@ impl Tables {
                 set.remove(&pod);
             }
         }
+        self.note_priority(pod, placed.then(|| cluster.spec_of(pod).priority));
+        let row = cluster.pod(pod);
         let waits = row.placed().is_none() && row.missing_node.is_none() && !row.phase.is_terminal();
         let nominated = row.nominated.filter(|_| waits && !row.meta.removed);
         if nominated.is_some() || !self.nomination_of.is_empty() {
             self.nominate(pod, nominated);
         }
+    }
+
+    fn note_priority(&mut self, pod: PodId, priority: Option<i32>) {
+        let before = match priority {
+            Some(priority) => self.priority_of.insert(pod, priority),
+            None => self.priority_of.remove(&pod),
+        };
+        if before == priority {
+            return;
+        }
+        if let Some(before) = before
+            && let Some(count) = self.priorities.get_mut(&before)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.priorities.remove(&before);
+            }
+        }
+        if let Some(priority) = priority {
+            *self.priorities.entry(priority).or_default() += 1;
+        }
+    }
+
+    /// The lowest priority of all pods on nodes.
+    pub fn lowest_priority(&self) -> Option<i32> {
+        self.priorities.keys().next().copied()
     }
 
     fn nominate(&mut self, pod: PodId, node: Option<NodeId>) {

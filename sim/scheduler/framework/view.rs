@@ -96,9 +96,10 @@ impl<'a> NodeView<'a> {
 
     /// What the pods on the node request of a resource.
     pub fn requested(&self, resource: ResourceId) -> i64 {
-        let delta = self.supposed.iter().map(|supposition| {
-            sign(*supposition) * self.cluster.resources_of(supposition.pod()).request(resource)
-        });
+        let delta = self
+            .supposed
+            .iter()
+            .map(|supposition| sign(*supposition) * self.cluster.resources_of(supposition.pod()).request(resource));
         self.cluster.columns().requested(self.id, resource) + delta.sum::<i64>()
     }
 

@@ -76,9 +76,10 @@ impl Term<'_> {
     pub fn means(&self, cx: Cx<'_>, pod: PodId) -> bool {
         let meta = &cx.cluster.pod(pod).meta;
         let in_namespace = self.namespaces.contains(&meta.namespace)
-            || self.term.namespace_selector.is_some_and(|selector| {
-                cx.tables.selectors.matches(selector, cx.cluster, LabelsId::EMPTY)
-            });
+            || self
+                .term
+                .namespace_selector
+                .is_some_and(|selector| cx.tables.selectors.matches(selector, cx.cluster, LabelsId::EMPTY));
         in_namespace && cx.tables.selectors.matches(self.term.selector, cx.cluster, meta.labels)
     }
 

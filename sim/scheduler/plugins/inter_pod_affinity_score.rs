@@ -33,8 +33,7 @@ pub fn pre_score(plugin: &InterPodAffinity, cx: Cx<'_>, state: &mut CycleState, 
     if has_preferences {
         let wanted = own.preferred.iter().map(|term| (term.weight, &term.term));
         let avoided = own.anti_preferred.iter().map(|term| (-term.weight, &term.term));
-        let terms: Vec<_> =
-            wanted.chain(avoided).map(|(weight, term)| (weight, Term::of_incoming(cx, term))).collect();
+        let terms: Vec<_> = wanted.chain(avoided).map(|(weight, term)| (weight, Term::of_incoming(cx, term))).collect();
         for &node in cx.tables.order() {
             let view = cx.view(node);
             for &pod in &cx.cluster.node(node).pods {

@@ -39,9 +39,8 @@ impl NodeAffinity {
     }
 
     fn preference(terms: &[PreferredNodes], node: NodeView<'_>) -> i64 {
-        let matching = terms.iter().filter(|term| {
-            term.nodes.matches(node.name(), |key| node.label(key)).unwrap_or(false)
-        });
+        let matching =
+            terms.iter().filter(|term| term.nodes.matches(node.name(), |key| node.label(key)).unwrap_or(false));
         matching.map(|term| term.weight).sum()
     }
 }
@@ -56,8 +55,7 @@ impl Plugin for NodeAffinity {
     }
 
     fn events_to_register(&self) -> &'static [ClusterEvent] {
-        const EVENTS: &[ClusterEvent] =
-            &[on(EventResource::Node, Action::ADD.or(Action::UPDATE_NODE_LABEL))];
+        const EVENTS: &[ClusterEvent] = &[on(EventResource::Node, Action::ADD.or(Action::UPDATE_NODE_LABEL))];
         EVENTS
     }
 

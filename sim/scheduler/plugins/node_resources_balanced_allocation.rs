@@ -76,13 +76,9 @@ mod tests {
 
     #[test]
     fn balance_falls_with_the_spread() {
-        for (fractions, score) in [
-            (&[][..], 100),
-            (&[0.3], 100),
-            (&[0.5, 0.5], 100),
-            (&[0.0, 1.0], 50),
-            (&[0.0, 0.5, 1.0], 59),
-        ] {
+        for (fractions, score) in
+            [(&[][..], 100), (&[0.3], 100), (&[0.5, 0.5], 100), (&[0.0, 1.0], 50), (&[0.0, 0.5, 1.0], 59)]
+        {
             assert_eq!(balance(fractions), score, "{fractions:?}");
         }
     }

@@ -70,7 +70,8 @@ impl NodeResourcesFit {
         let name = cx.cluster.interner.resource_name(resource);
         let group = name.split('/').next().unwrap_or_default();
         is_extended_resource(name)
-            && (self.ignored.iter().any(|other| other == name) || self.ignored_groups.iter().any(|other| other == group))
+            && (self.ignored.iter().any(|other| other == name)
+                || self.ignored_groups.iter().any(|other| other == group))
     }
 
     /// What the pod requests and the plugin looks at, in the order in which shortages are reported.
@@ -163,7 +164,11 @@ impl Plugin for NodeResourcesFit {
                 if amount > allocatable {
                     rejection.code = Code::UnschedulableAndUnresolvable;
                 }
-                if is_scalar(resource) { scalars.push(resource) } else { rejection.reasons.push(Reason::Insufficient(resource)) }
+                if is_scalar(resource) {
+                    scalars.push(resource)
+                } else {
+                    rejection.reasons.push(Reason::Insufficient(resource))
+                }
             }
         }
         scalars.sort_by_key(|&resource| cx.cluster.interner.resource_name(resource));
@@ -174,9 +179,9 @@ impl Plugin for NodeResourcesFit {
     fn fits(&self, cx: Cx<'_>, _: &CycleState, node: NodeId) -> bool {
         let view = cx.view(node);
         view.n_pods() < view.allocatable(ResourceId::PODS)
-            && self.requests(cx).all(|(resource, amount)| {
-                amount <= view.allocatable(resource) - view.requested(resource)
-            })
+            && self
+                .requests(cx)
+                .all(|(resource, amount)| amount <= view.allocatable(resource) - view.requested(resource))
     }
 
     fn filter_block(&self, cx: Cx<'_>, _: &CycleState, nodes: &[NodeId], fits: &mut [bool]) {

@@ -21,8 +21,7 @@ fn volumes_of(cx: Cx<'_>, pod: PodId, into: &mut BTreeSet<VolumeKey>) -> Verdict
         let name = used.claim_name(pod_name);
         let Some(claim) = cx.tables.storage.claim(namespace, &name) else {
             if pod == cx.pod {
-                let text =
-                    format!("looking up PVC {namespace}/{name}: persistentvolumeclaim {name:?} not found");
+                let text = format!("looking up PVC {namespace}/{name}: persistentvolumeclaim {name:?} not found");
                 return Err(Rejection::unresolvable_text(text));
             }
             continue;

@@ -165,8 +165,8 @@ impl PodTopologySpread {
         let listed = if system_defaulted { &system } else { &args["defaultConstraints"] };
         let mut defaults = Vec::new();
         for constraint in listed.as_array().into_iter().flatten() {
-            let typed = serde_json::from_value(constraint.clone())
-                .map_err(|error| format!("defaultConstraints: {error}"))?;
+            let typed =
+                serde_json::from_value(constraint.clone()).map_err(|error| format!("defaultConstraints: {error}"))?;
             defaults.push(SpreadConstraint::lower(&typed, &mut selectors));
         }
         Ok(PodTopologySpread { defaults, system_defaulted })
@@ -186,10 +186,12 @@ impl PodTopologySpread {
             return Vec::new();
         }
         let defaults = self.defaults.iter().filter(|constraint| constraint.hard == hard);
-        defaults.map(|constraint| Constraint {
-            pods: PodSelector::Made(selector.clone()),
-            ..Constraint::unselective(cx, constraint)
-        }).collect()
+        defaults
+            .map(|constraint| Constraint {
+                pods: PodSelector::Made(selector.clone()),
+                ..Constraint::unselective(cx, constraint)
+            })
+            .collect()
     }
 
     /// Whether nodes without a label are left out of scoring: not for the defaults of the system.

@@ -40,7 +40,8 @@ pub fn pre_score(plugin: &PodTopologySpread, cx: Cx<'_>, state: &mut CycleState,
             ignored.insert(node);
             continue;
         }
-        for (constraint, counts) in constraints.iter().zip(&mut counts).filter(|(constraint, _)| !constraint.is_hostname)
+        for (constraint, counts) in
+            constraints.iter().zip(&mut counts).filter(|(constraint, _)| !constraint.is_hostname)
         {
             counts.entry(domain_or_none(constraint, view)).or_insert(0);
         }

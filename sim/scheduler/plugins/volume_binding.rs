@@ -223,9 +223,8 @@ fn find_volume<'a>(
         if is_meant {
             return reaches(volume, node).then_some(volume);
         }
-        let selected = claim.selector.as_ref().is_none_or(|selector| {
-            selector.matches(|key| cx.cluster.label(volume.labels, key))
-        });
+        let selected =
+            claim.selector.as_ref().is_none_or(|selector| selector.matches(|key| cx.cluster.label(volume.labels, key)));
         let has_modes = claim.access_modes.iter().all(|mode| volume.access_modes.contains(mode));
         if volume.available
             && selected

@@ -23,7 +23,12 @@ impl Budget {
                 namespace: cluster.object(id).meta.namespace,
                 selector,
                 allowed: status["disruptionsAllowed"].as_i64().unwrap_or(0),
-                disrupted: status["disruptedPods"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect(),
+                disrupted: status["disruptedPods"]
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, _)| name.clone())
+                    .collect(),
             })
         };
         let budgets = cluster.of_kind("PodDisruptionBudget").filter_map(lower);

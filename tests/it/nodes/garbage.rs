@@ -67,7 +67,8 @@ fn a_namespace_is_emptied_in_order() {
     let mut world = World::new(ControlPlane::realistic());
     world.node("n1", "a");
     let namespace = world.create(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "team" } }));
-    let map = world.create(json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "m", "namespace": "team" } }));
+    let map = world
+        .create(json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "m", "namespace": "team" } }));
     world.create(json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "p", "namespace": "team" },
         "spec": { "nodeName": "n1", "terminationGracePeriodSeconds": 30, "containers": [{ "name": "c", "image": "i" }] } }));
     let pod = world.cluster.find_pod("team", "p").expect("created");
@@ -91,7 +92,8 @@ fn a_namespace_is_emptied_in_order() {
 fn budgets_are_spent_and_refilled() {
     let mut world = World::new(ControlPlane::realistic());
     world.node("n1", "a");
-    let budget = world.create(json!({ "apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": { "name": "b" },
+    let budget = world
+        .create(json!({ "apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": { "name": "b" },
         "spec": { "minAvailable": 2, "selector": { "matchLabels": { "app": "web" } } } }));
     let ObjectRef::Object(budget) = budget else { unreachable!("a budget") };
     let pods: Vec<_> = ["p0", "p1", "p2"].map(|name| world.pod(name, "n1", 5, json!({}))).into();
@@ -103,7 +105,10 @@ fn budgets_are_spent_and_refilled() {
     assert_eq!(numbers(&world), [3, 2, 3, 1]);
     assert_eq!(world.cluster.evict(pods[0], None), Ok(()));
     let refused = world.cluster.evict(pods[1], None).expect_err("nothing is left to spend");
-    assert_eq!((refused.code, refused.text.as_str()), (429, "Cannot evict pod as it would violate the pod's disruption budget."));
+    assert_eq!(
+        (refused.code, refused.text.as_str()),
+        (429, "Cannot evict pod as it would violate the pod's disruption budget.")
+    );
     assert_eq!(refused.cause, "The disruption budget b needs 2 healthy pods and has 3 currently");
     world.run(2.0);
     assert_eq!(numbers(&world), [3, 2, 2, 0]);

@@ -93,7 +93,8 @@ fn a_zone_that_is_mostly_lost_is_not_evicted() {
 #[test]
 fn a_cluster_that_is_lost_as_a_whole_is_not_evicted() {
     let mut world = World::new(ControlPlane::realistic());
-    let nodes: Vec<_> = [("n1", "a"), ("n2", "a"), ("n3", "b"), ("n4", "b")].map(|(name, zone)| world.node(name, zone)).into();
+    let nodes: Vec<_> =
+        [("n1", "a"), ("n2", "a"), ("n3", "b"), ("n4", "b")].map(|(name, zone)| world.node(name, zone)).into();
     world.run(12.0);
     nodes.iter().for_each(|&node| world.fail(node));
     world.run(100.0);

@@ -6,8 +6,8 @@ mod services;
 
 use serde_json::{Value, json};
 use wavetank::cluster::{
-    Agenda, Change, Cluster, Component, ConditionStatus, ControlPlane, Event, EventRecord, KubeletHealth, NodeId, PodId,
-    PodReport, PodPhase, What,
+    Agenda, Change, Cluster, Component, ConditionStatus, ControlPlane, Event, EventRecord, KubeletHealth, NodeId,
+    PodId, PodPhase, PodReport, What,
 };
 use wavetank::controllers::Controllers;
 use wavetank::engine::{Draws, Time};
@@ -27,7 +27,14 @@ impl World {
     pub fn new(control_plane: ControlPlane) -> World {
         let controllers = Controllers::new(&control_plane);
         let agenda = Agenda::new(Draws::new(1), control_plane);
-        World { cluster: Cluster::new(1_700_000_000), agenda, controllers, started: false, log: Vec::new(), n_events: 0 }
+        World {
+            cluster: Cluster::new(1_700_000_000),
+            agenda,
+            controllers,
+            started: false,
+            log: Vec::new(),
+            n_events: 0,
+        }
     }
 
     /// Runs until `seconds`.
@@ -67,10 +74,11 @@ impl World {
     }
 
     pub fn node(&mut self, name: &str, zone: &str) -> NodeId {
-        let conditions: Vec<Value> = [("MemoryPressure", "False"), ("DiskPressure", "False"), ("PIDPressure", "False"), ("Ready", "True")]
-            .into_iter()
-            .map(|(kind, status)| json!({ "type": kind, "status": status, "reason": "Kubelet" }))
-            .collect();
+        let conditions: Vec<Value> =
+            [("MemoryPressure", "False"), ("DiskPressure", "False"), ("PIDPressure", "False"), ("Ready", "True")]
+                .into_iter()
+                .map(|(kind, status)| json!({ "type": kind, "status": status, "reason": "Kubelet" }))
+                .collect();
         self.create(json!({
             "apiVersion": "v1", "kind": "Node",
             "metadata": { "name": name, "labels": { "topology.kubernetes.io/zone": zone } },
@@ -130,7 +138,12 @@ impl World {
 
     /// `key:effect` of a node's taints.
     pub fn taints(&self, node: NodeId) -> Vec<String> {
-        self.cluster.node(node).taints.iter().map(|taint| taint.taint.to_string().replace("node.kubernetes.io/", "")).collect()
+        self.cluster
+            .node(node)
+            .taints
+            .iter()
+            .map(|taint| taint.taint.to_string().replace("node.kubernetes.io/", ""))
+            .collect()
     }
 
     /// The instants, in seconds, of the changes of an object that fit.

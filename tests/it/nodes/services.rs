@@ -27,7 +27,10 @@ fn endpoints_follow_their_pods() {
     assert_eq!(slice["metadata"]["labels"]["kubernetes.io/service-name"], "web");
     world.cluster.delete_pod(pod, None);
     world.run(3.0);
-    assert_eq!(slices(&world)[0]["endpoints"][0]["conditions"], json!({ "ready": false, "serving": true, "terminating": true }));
+    assert_eq!(
+        slices(&world)[0]["endpoints"][0]["conditions"],
+        json!({ "ready": false, "serving": true, "terminating": true })
+    );
     world.report(pod, PodPhase::Succeeded, false);
     world.run(4.0);
     assert_eq!(slices(&world)[0]["endpoints"], Value::Null);

@@ -1,0 +1,159 @@
+//! The Jobs of a CronJob: started, seen ending, deleted when they are history.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::json;
+use smallvec::SmallVec;
+
+use crate::api::kinds;
+use crate::cluster::objects::{self, ActiveJob, CronJob, Job, Kind};
+use crate::cluster::{Cluster, EventType, LabelsId, NewMeta, NewObject, ObjId, ObjectRef, Propagation, Sym};
+use crate::controllers::Context;
+use crate::engine::Time;
+
+/// The annotation that names the time for which a Job was started.
+const SCHEDULED: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";
+
+/// Takes finished and vanished Jobs off the list of active ones.
+pub(super) fn reconcile_children(id: ObjId, this: &mut CronJob, cluster: &mut Cluster) {
+    let source = cluster.words.cronjob_controller;
+    for job in children(cluster, id) {
+        let name = cluster.name(job).to_owned();
+        let listed = this.status.active.iter().any(|active| active.job == job);
+        match (listed, ending(cluster, job)) {
+            (true, Some(condition)) => {
+                this.status.active.retain(|active| active.job != job);
+                let message = format!("Saw completed job: {name}, condition: {condition}");
+                cluster.record_event(id, EventType::Normal, "SawCompletedJob", &message, source);
+            }
+            (false, None) => {
+                let message = format!("Saw a job that the controller did not create or forgot: {name}");
+                cluster.record_event(id, EventType::Warning, "UnexpectedJob", &message, source);
+            }
+            _ => {}
+        }
+        let completed = cluster.get::<Job>(job).status.completion_time;
+        if ending(cluster, job) == Some("Complete") && completed > this.status.last_successful {
+            this.status.last_successful = completed;
+        }
+    }
+    for active in this.status.active.clone() {
+        if cluster.meta(active.job.into()).removed {
+            this.status.active.retain(|other| other.job != active.job);
+            let message = format!("Active job went missing: {}", active.name);
+            cluster.record_event(id, EventType::Normal, "MissingJob", &message, source);
+        }
+    }
+}
+
+/// Creates the Job of one scheduled time.
+pub(super) fn start_job(
+    id: ObjId,
+    this: &mut CronJob,
+    name: &str,
+    scheduled: Timestamp,
+    zone: &TimeZone,
+    cluster: &mut Cluster,
+    cx: &mut Context<'_>,
+) {
+    let source = cluster.words.cronjob_controller;
+    let namespace = cluster.meta(id.into()).namespace;
+    if cluster.find(Job::KIND, cluster.interner.text(namespace), name).is_some() {
+        return;
+    }
+    let created = cluster.admit_into(namespace).map_err(|error| Some(error.text("jobs.batch", name)));
+    let created = created.and_then(|()| create(id, name, scheduled, zone, cluster).map_err(Some));
+    cx.wrote();
+    match created {
+        Ok(job) => {
+            let meta = cluster.meta(job.into());
+            let entry = ActiveJob {
+                job,
+                name: name.to_owned(),
+                namespace: cluster.interner.text(namespace).to_owned(),
+                uid: meta.uid,
+                resource_version: meta.resource_version,
+            };
+            this.status.active.push(entry);
+            let micros = scheduled.as_microsecond() - cluster.epoch_seconds * 1_000_000;
+            this.status.last_schedule = Some(Time::from_micros(u64::try_from(micros).unwrap_or(0)));
+            let message = format!("Created job {name}");
+            cluster.record_event(id, EventType::Normal, "SuccessfulCreate", &message, source);
+        }
+        Err(error) => {
+            let message = format!("Error creating job: {}", error.unwrap_or_default());
+            cluster.record_event(id, EventType::Warning, "FailedCreate", &message, source);
+        }
+    }
+}
+
+fn create(
+    id: ObjId,
+    name: &str,
+    scheduled: Timestamp,
+    zone: &TimeZone,
+    cluster: &mut Cluster,
+) -> Result<ObjId, String> {
+    let template = cluster.object(id).raw["spec"]["jobTemplate"].clone();
+    let manifest = json!({ "apiVersion": "batch/v1", "kind": "Job", "spec": template["spec"] });
+    let info = kinds::by_kind(Job::KIND).expect("the kind is in the table");
+    let body = objects::lower(info, &manifest, &mut cluster.lowering())?;
+    let mut map = |key: &str| -> LabelsId {
+        let entries = template["metadata"][key].as_object().into_iter().flatten();
+        cluster.interner.labels(entries.map(|(key, value)| (key.as_str(), value.as_str().unwrap_or_default())))
+    };
+    let (labels, annotations) = (map("labels"), map("annotations"));
+    let at = scheduled.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string().replace("+00:00", "Z");
+    let annotations = cluster.interner.with(annotations, SCHEDULED, Some(&at));
+    let meta = NewMeta {
+        name: cluster.interner.sym(name),
+        namespace: cluster.meta(id.into()).namespace,
+        labels,
+        annotations,
+        owners: SmallVec::from_elem(cluster.owner_reference(id), 1),
+        generate_name: Sym::EMPTY,
+        finalizers: SmallVec::new(),
+        uid: Sym::EMPTY,
+    };
+    Ok(cluster.create_object(NewObject { info, meta, raw: manifest.into(), body }))
+}
+
+/// Deletes a Job and forgets it.
+pub(super) fn delete_job(id: ObjId, job: ObjId, this: &mut CronJob, cluster: &mut Cluster, cx: &mut Context<'_>) {
+    let message = format!("Deleted job {}", cluster.name(job));
+    cluster.delete(job, Propagation::Background);
+    cx.wrote();
+    this.status.active.retain(|active| active.job != job);
+    let source = cluster.words.cronjob_controller;
+    cluster.record_event(id, EventType::Normal, "SuccessfulDelete", &message, source);
+}
+
+/// Deletes the oldest finished Jobs beyond the history limits.
+pub(super) fn clean_up(id: ObjId, this: &mut CronJob, cluster: &mut Cluster, cx: &mut Context<'_>) {
+    for (condition, limit) in [("Complete", this.successful_history), ("Failed", this.failed_history)] {
+        let Some(limit) = limit else { continue };
+        let mut finished = children(cluster, id);
+        finished.retain(|&job| ending(cluster, job) == Some(condition));
+        finished.sort_by_key(|&job| (cluster.get::<Job>(job).status.start_time, cluster.name(job).to_owned()));
+        let excess = finished.len().saturating_sub(usize::try_from(limit).unwrap_or(0));
+        for job in finished.into_iter().take(excess) {
+            delete_job(id, job, this, cluster, cx);
+        }
+    }
+}
+
+fn children(cluster: &Cluster, id: ObjId) -> Vec<ObjId> {
+    let objects = cluster.dependents(id).filter_map(|dependent| match dependent {
+        ObjectRef::Object(job) => Some(job),
+        _ => None,
+    });
+    objects.filter(|&job| cluster.try_get::<Job>(job).is_some()).collect()
+}
+
+/// How a Job ended, if it has.
+fn ending(cluster: &Cluster, job: ObjId) -> Option<&'static str> {
+    let conditions = &cluster.get::<Job>(job).status.conditions;
+    ["Complete", "Failed"]
+        .into_iter()
+        .find(|kind| cluster.interner.find(kind).is_some_and(|kind| conditions.is_true(kind)))
+}

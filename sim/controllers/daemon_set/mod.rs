@@ -1,0 +1,78 @@
+//! The DaemonSet controller (kube-controller-manager v1.36, `daemon`).
+
+mod sync;
+mod update;
+
+use std::collections::BTreeMap;
+
+use super::{Action, Context, Controller, Keys};
+use crate::cluster::objects::DaemonSet;
+use crate::cluster::{Change, Cluster, ControllerKind, NodeId, ObjId, ObjectRef, What};
+use crate::engine::{Span, Time};
+
+/// Most pods created or deleted in one sync (`BurstReplicas`).
+const BURST_REPLICAS: usize = 250;
+/// The first delay before a failed pod is replaced, doubled each time (`failedPodsBackoff`).
+const BACKOFF_BASE: Span = Span::from_secs(1);
+/// The longest of these delays.
+const BACKOFF_MAX: Span = Span::from_secs(15 * 60);
+
+/// Keeps one pod on every node that should have one.
+#[derive(Debug, Default)]
+pub struct DaemonSetController {
+    /// When the last failed pod of a set on a node was deleted, and the delay before the next.
+    backoff: BTreeMap<(ObjId, NodeId), (Time, Span)>,
+}
+
+impl Controller for DaemonSetController {
+    fn kind(&self) -> ControllerKind {
+        ControllerKind::DaemonSet
+    }
+
+    fn observe(&mut self, change: Change, cluster: &Cluster, keys: &mut Keys<'_>) {
+        match (change.object, change.what) {
+            (_, What::Event(_)) => {}
+            (ObjectRef::Object(id), _) if cluster.try_get::<DaemonSet>(id).is_some() => keys.add(id),
+            (ObjectRef::Pod(pod), what)
+                if super::owned_pods::matters(what, cluster) || matches!(what, What::Bound(_)) =>
+            {
+                match cluster.controller_of(pod) {
+                    Some(ObjectRef::Object(owner)) if cluster.try_get::<DaemonSet>(owner).is_some() => keys.add(owner),
+                    None if matches!(what, What::Created | What::Labels | What::Meta) => {
+                        for id in cluster.of_kind_in("DaemonSet", cluster.pod(pod).meta.namespace) {
+                            if sync::selects(cluster, cluster.get(id), pod) {
+                                keys.add(id);
+                            }
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            (ObjectRef::Node(_), What::Created | What::Labels | What::Taints | What::Removed) => {
+                for id in cluster.of_kind("DaemonSet") {
+                    keys.add(id);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn reconcile(&mut self, key: ObjectRef, cluster: &mut Cluster, cx: &mut Context<'_>) -> Action {
+        let ObjectRef::Object(id) = key else { return Action::Done };
+        if cluster.meta(key).removed {
+            self.backoff.retain(|&(set, _), _| set != id);
+            return Action::Done;
+        }
+        if cluster.get::<DaemonSet>(id).selector.is_empty() {
+            let source = cluster.words.daemonset_controller;
+            let message = "This daemon set is selecting all pods. A non-empty selector is required.";
+            cluster.record_event(id, crate::cluster::EventType::Warning, "SelectingAll", message, source);
+            return Action::Done;
+        }
+        if cluster.meta(key).is_deleting() {
+            return Action::Done;
+        }
+        sync::claim(id, cluster, cx);
+        sync::Sync::new(id, cluster, cx).run(&mut self.backoff, cluster, cx)
+    }
+}

@@ -1,0 +1,57 @@
+//! The StatefulSet controller (kube-controller-manager v1.36, `statefulset`).
+
+mod pods;
+mod sync;
+
+use super::{Action, Context, Controller, Keys};
+use crate::cluster::objects::StatefulSet;
+use crate::cluster::{Change, Cluster, ControllerKind, ObjectRef, PodId, What};
+use sync::Sync;
+
+pub use pods::ordinal_of;
+
+/// Keeps pods with names of their own, in order.
+#[derive(Debug, Default)]
+pub struct StatefulSetController;
+
+impl Controller for StatefulSetController {
+    fn kind(&self) -> ControllerKind {
+        ControllerKind::StatefulSet
+    }
+
+    fn observe(&mut self, change: Change, cluster: &Cluster, keys: &mut Keys<'_>) {
+        if matches!(change.what, What::Event(_)) {
+            return;
+        }
+        match change.object {
+            ObjectRef::Object(id) if cluster.try_get::<StatefulSet>(id).is_some() => keys.add(id),
+            ObjectRef::Pod(pod) if super::owned_pods::matters(change.what, cluster) => {
+                match cluster.controller_of(pod) {
+                    Some(ObjectRef::Object(owner)) if cluster.try_get::<StatefulSet>(owner).is_some() => {
+                        keys.add(owner);
+                    }
+                    None => observe_orphan(pod, cluster, keys),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn reconcile(&mut self, key: ObjectRef, cluster: &mut Cluster, cx: &mut Context<'_>) -> Action {
+        let ObjectRef::Object(id) = key else { return Action::Done };
+        if cluster.meta(key).removed {
+            return Action::Done;
+        }
+        pods::claim(id, cluster, cx);
+        Sync::new(id, cluster, cx).run(cluster, cx)
+    }
+}
+
+fn observe_orphan(pod: PodId, cluster: &Cluster, keys: &mut Keys<'_>) {
+    for id in cluster.of_kind_in("StatefulSet", cluster.pod(pod).meta.namespace) {
+        if pods::selects(cluster, cluster.get(id), pod) {
+            keys.add(id);
+        }
+    }
+}
