@@ -58,7 +58,8 @@ pub(super) fn check(args: &CheckArgs, global: &Global) -> Result<Exit, Failure> 
             writeln!(out, "ok")?;
         }
         Format::Json => {
-            let list = |level: &str, found: &[Error]| found.iter().map(|error| as_json(level, error)).collect::<Vec<_>>();
+            let list =
+                |level: &str, found: &[Error]| found.iter().map(|error| as_json(level, error)).collect::<Vec<_>>();
             let mut all = list("error", &errors);
             all.extend(list("warning", &warnings));
             writeln!(out, "{}", serde_json::to_string_pretty(&all).unwrap_or_default())?;

@@ -10,13 +10,15 @@ use crate::conformance::runner::{FileReport, run};
 
 /// Arguments of `conformance`.
 #[derive(Args, Debug)]
-#[command(after_help = "Golden files hold inputs and what the real Kubernetes answered: scheduling cases, sequences, tables of small
+#[command(
+    after_help = "Golden files hold inputs and what the real Kubernetes answered: scheduling cases, sequences, tables of small
 functions, API verdicts, kubectl outputs. The kind of a file is found by looking.
 
 Examples:
   wavetank conformance tests/golden
   wavetank conformance golden/basic.jsonl.gz --differences 20
-  wavetank conformance golden/ --json > report.json")]
+  wavetank conformance golden/ --json > report.json"
+)]
 pub(crate) struct ConformanceArgs {
     /// Golden files, or folders of them
     #[arg(required = true, value_name = "PATH")]

@@ -149,7 +149,13 @@ fn print_stats(trace: &Trace, stats: &TraceStats, json: bool) -> Result<Exit, Fa
     }
     writeln!(out, "format      {} ({})", trace.format().name, trace.format().title)?;
     writeln!(out, "rows        {}, {} bad", report.rows, report.bad_rows)?;
-    writeln!(out, "arrivals    {} ({} replicas) over {}", stats.arrivals, stats.replicas, stats.last.since(Time::ZERO))?;
+    writeln!(
+        out,
+        "arrivals    {} ({} replicas) over {}",
+        stats.arrivals,
+        stats.replicas,
+        stats.last.since(Time::ZERO)
+    )?;
     let spans = |summary: &Summary| quantiles(summary, |us| Span::from_micros(us).to_string());
     writeln!(out, "between     {}", spans(&stats.inter_arrival_us))?;
     writeln!(out, "duration    {}; {} without one", spans(&stats.duration_us), stats.no_duration)?;
@@ -176,7 +182,8 @@ fn quantiles(summary: &Summary, show: impl Fn(u64) -> String) -> String {
 }
 
 fn generate(text: &str, length: Span, global: &Global) -> Result<Exit, Failure> {
-    let value: Value = serde_yaml::from_str(text).map_err(|error| Error::new(format!("cannot read the process: {error}")))?;
+    let value: Value =
+        serde_yaml::from_str(text).map_err(|error| Error::new(format!("cannot read the process: {error}")))?;
     let spec = GenerateSpec::from_json(&value).map_err(|error| {
         let place = if error.path.is_empty() { String::new() } else { format!("{}: ", error.path) };
         Error { place: None, what: format!("{place}{}", error.what), help: error.help }

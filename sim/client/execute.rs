@@ -46,10 +46,7 @@ pub(super) fn execute(cluster: &mut Cluster, command: &Command, namespace: &str)
             let grace = delete.grace_period_seconds.and_then(|seconds| u32::try_from(seconds).ok());
             match select(cluster, &delete.selection, namespace) {
                 Err(_) if delete.ignore_not_found => Ok(Vec::new()),
-                names => names?
-                    .iter()
-                    .map(|name| verbs::delete(cluster, name, propagation, grace))
-                    .collect(),
+                names => names?.iter().map(|name| verbs::delete(cluster, name, propagation, grace)).collect(),
             }
         }
         Command::Patch(patch) => {
@@ -62,9 +59,9 @@ pub(super) fn execute(cluster: &mut Cluster, command: &Command, namespace: &str)
             })
         }
         Command::Rollout(command) => match command.action {
-            RolloutAction::Undo { to_revision } => each(cluster, &command.selection, namespace, |cluster, name| {
-                rollout::undo(cluster, name, to_revision)
-            }),
+            RolloutAction::Undo { to_revision } => {
+                each(cluster, &command.selection, namespace, |cluster, name| rollout::undo(cluster, name, to_revision))
+            }
             RolloutAction::Pause => {
                 each(cluster, &command.selection, namespace, |cluster, name| rollout::pause(cluster, name, true))
             }
@@ -72,7 +69,9 @@ pub(super) fn execute(cluster: &mut Cluster, command: &Command, namespace: &str)
                 each(cluster, &command.selection, namespace, |cluster, name| rollout::pause(cluster, name, false))
             }
             RolloutAction::Restart => each(cluster, &command.selection, namespace, rollout::restart),
-            RolloutAction::Status { .. } | RolloutAction::History { .. } => look(cluster, &Command::Rollout(command.clone()), namespace),
+            RolloutAction::Status { .. } | RolloutAction::History { .. } => {
+                look(cluster, &Command::Rollout(command.clone()), namespace)
+            }
         },
         Command::Get(_) | Command::Describe(_) | Command::Events(_) => look(cluster, command, namespace),
         _ => Err("error: this command is not supported yet".to_owned()),
@@ -165,7 +164,9 @@ fn set_env(container: &mut Value, variables: &[(String, Option<String>)]) {
             (None, None) => {}
         }
     }
-    if list.is_empty() && let Some(fields) = container.as_object_mut() {
+    if list.is_empty()
+        && let Some(fields) = container.as_object_mut()
+    {
         fields.remove("env");
     }
 }

@@ -1,7 +1,10 @@
 //! The objects that a kubectl command is about.
 
+use serde_json::Value;
+
 use super::ObjectName;
 use super::edit::find;
+use crate::api::field_selector::{FieldComparison, FieldSelector};
 use crate::api::kinds::{self, KindInfo};
 use crate::api::selector::Selector;
 use crate::cluster::{Cluster, ObjectRef};
@@ -41,24 +44,34 @@ fn object_name(info: &'static KindInfo, namespace: &str, name: &str) -> ObjectNa
     ObjectName { info, namespace: namespace.to_owned(), name: name.to_owned() }
 }
 
-fn by_selector(cluster: &Cluster, words: &str, selection: &Selection, namespace: &str) -> Result<Vec<ObjectName>, String> {
-    if selection.selector.is_none() && !selection.all {
+fn by_selector(
+    cluster: &Cluster,
+    words: &str,
+    selection: &Selection,
+    namespace: &str,
+) -> Result<Vec<ObjectName>, String> {
+    if selection.selector.is_none() && selection.field_selector.is_none() && !selection.all {
         return Err("error: resource(s) were provided, but no name was specified".to_owned());
     }
     let selector: Selector = match &selection.selector {
         Some(text) => text.parse().map_err(|error| format!("error: {error}"))?,
         None => Selector::everything(),
     };
+    let fields: FieldSelector =
+        selection.field_selector.as_deref().unwrap_or_default().parse().map_err(|error| format!("error: {error}"))?;
     let mut found = Vec::new();
     for word in words.split(',') {
         let info = kind(word)?;
         let mut names: Vec<ObjectName> = all_of(cluster, info)
             .into_iter()
-            .filter(|&object| selection.scope.all_namespaces || !info.namespaced || cluster.namespace(object) == namespace)
+            .filter(|&object| {
+                selection.scope.all_namespaces || !info.namespaced || cluster.namespace(object) == namespace
+            })
             .filter(|&object| {
                 let labels = cluster.meta(object).labels;
                 selector.matches(|key| cluster.interner.value_text(labels, key))
             })
+            .filter(|&object| fields.terms().is_empty() || has_fields(&cluster.export(object), &fields))
             .map(|object| object_name(info, cluster.namespace(object), cluster.name(object)))
             .collect();
         names.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
@@ -68,6 +81,15 @@ fn by_selector(cluster: &Cluster, words: &str, selection: &Selection, namespace:
         return Err(format!("No resources found in {namespace} namespace."));
     }
     Ok(found)
+}
+
+/// Whether an object has the fields; one that is missing counts as empty.
+fn has_fields(object: &Value, fields: &FieldSelector) -> bool {
+    fields.terms().iter().all(|term| {
+        let value = object.pointer(&format!("/{}", term.field.replace('.', "/")));
+        let is_equal = value.and_then(Value::as_str).unwrap_or_default() == term.value;
+        is_equal == (term.comparison == FieldComparison::Equal)
+    })
 }
 
 /// All objects of a kind, in order of creation.

@@ -197,7 +197,8 @@ impl Client {
     }
 
     fn apply(&mut self, manifest: &Value, cluster: &mut Cluster) -> Result<String, String> {
-        let (object, answer) = verbs::apply(cluster, manifest, &self.namespace, |object| self.applied.get(&object).cloned())?;
+        let (object, answer) =
+            verbs::apply(cluster, manifest, &self.namespace, |object| self.applied.get(&object).cloned())?;
         self.applied.insert(object, manifest.clone());
         Ok(answer)
     }

@@ -106,14 +106,14 @@ fn read_cases(path: &Path) -> Result<Vec<Value>> {
         return Ok(vec![whole]);
     }
     let lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
-    let cases = lines.map(|(line, number)| {
-        serde_json::from_str(line).map_err(|error| problem(format!("line {number}: {error}")))
-    });
+    let cases = lines
+        .map(|(line, number)| serde_json::from_str(line).map_err(|error| problem(format!("line {number}: {error}"))));
     cases.collect()
 }
 
 fn is_kubectl(case: &Value) -> bool {
-    case.get("command").is_some() && case.get("stdout").is_some() || case.get("steps").is_some_and(Value::is_array) && case.get("expect").is_none()
+    case.get("command").is_some() && case.get("stdout").is_some()
+        || case.get("steps").is_some_and(Value::is_array) && case.get("expect").is_none()
 }
 
 fn run_file(path: &Path, cases: &[Value]) -> Result<FileReport> {

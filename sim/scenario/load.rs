@@ -195,7 +195,8 @@ impl Loader<'_> {
             Some(text) => match text.parse::<jiff::Timestamp>() {
                 Ok(start) => start.as_second(),
                 Err(error) => {
-                    let error = Error::new(format!("`{text}` is not a date: {error}")).help("for example 2026-03-29T00:00:00Z");
+                    let error =
+                        Error::new(format!("`{text}` is not a date: {error}")).help("for example 2026-03-29T00:00:00Z");
                     return Err(vec![self.placed("spec.start", error)]);
                 }
             },
@@ -241,7 +242,8 @@ impl Loader<'_> {
 
     fn objects(&mut self, spec: &ScenarioSpec, scenario: &mut Scenario) -> Result<(), Vec<Error>> {
         let paths: Vec<PathBuf> = spec.objects.iter().map(|path| self.folder.join(path)).collect();
-        let (more, errors) = read_files(&paths, &ReadOptions { recursive: self.options.recursive, ..ReadOptions::default() });
+        let (more, errors) =
+            read_files(&paths, &ReadOptions { recursive: self.options.recursive, ..ReadOptions::default() });
         if !errors.is_empty() {
             let placed = |error: Error| if error.place.is_some() { error } else { self.placed("spec.objects", error) };
             return Err(errors.into_iter().map(placed).collect());
@@ -309,7 +311,8 @@ impl Loader<'_> {
     fn scheduler(&self, value: &Value) -> Result<Value> {
         let fail = |path: &str, what: &str| self.placed(&format!("spec.scheduler{path}"), Error::new(what));
         if value.get("policy").is_some() {
-            return Err(fail(".policy", "`policy` is not supported yet").help("configure plugins with a KubeSchedulerConfiguration"));
+            return Err(fail(".policy", "`policy` is not supported yet")
+                .help("configure plugins with a KubeSchedulerConfiguration"));
         }
         let Some(file) = value.get("configFrom") else {
             let checked = SchedulerConfig::from_json(value).and_then(|config| config.build());

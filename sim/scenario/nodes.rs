@@ -121,7 +121,10 @@ fn capacity(pool: &NodePool) -> Result<BTreeMap<String, Value>> {
     Ok(capacity)
 }
 
-fn allocatable(capacity: &BTreeMap<String, Value>, reserved: &BTreeMap<String, Value>) -> Result<BTreeMap<String, Value>> {
+fn allocatable(
+    capacity: &BTreeMap<String, Value>,
+    reserved: &BTreeMap<String, Value>,
+) -> Result<BTreeMap<String, Value>> {
     let mut allocatable = capacity.clone();
     for (name, amount) in reserved {
         let Some(whole) = allocatable.get_mut(name) else {
@@ -158,7 +161,8 @@ fn images(pool: &NodePool) -> Result<Vec<Value>> {
 
 /// Nodes of a dump, or of a public trace's node list.
 fn nodes_from(path: &Path, pool: &NodePool) -> Result<Vec<Value>> {
-    let is_dump = path.extension().is_some_and(|extension| ["json", "yaml", "yml"].iter().any(|known| extension == *known));
+    let is_dump =
+        path.extension().is_some_and(|extension| ["json", "yaml", "yml"].iter().any(|known| extension == *known));
     if is_dump && pool.format.is_none() {
         let (documents, errors) = read_files(&[path.to_owned()], &ReadOptions::default());
         if let Some(error) = errors.into_iter().next() {

@@ -90,7 +90,9 @@ impl StepReader<'_> {
 
     fn read(&self, value: &Value) -> Result<Vec<Step>> {
         let Some(fields) = value.as_object() else {
-            return Err(at(self.document, &self.path, "a step is a map").help("for example `{at: 5m, apply: web-v2.yaml}`"));
+            return Err(
+                at(self.document, &self.path, "a step is a map").help("for example `{at: 5m, apply: web-v2.yaml}`")
+            );
         };
         if let Some(key) = ["every", "drawn"].into_iter().find(|key| fields.contains_key(*key)) {
             return Err(self.fail(key, "repeated and drawn steps are not supported yet"));
@@ -211,7 +213,9 @@ impl StepReader<'_> {
                     one => words.push(quote(&text_of(one))),
                 },
                 ("patch", "patch") => words.push(format!("-p {}", quote(&value.to_string()))),
-                (_, option) if option != "at" && VERBS.iter().any(|v| v.name == verb && v.options.contains(&option)) => {
+                (_, option)
+                    if option != "at" && VERBS.iter().any(|v| v.name == verb && v.options.contains(&option)) =>
+                {
                     words.push(format!("--{}={}", flag_name(option), quote(&text_of(value))));
                 }
                 _ => {}

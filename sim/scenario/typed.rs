@@ -23,7 +23,9 @@ pub(super) fn at(document: &Document, path: &str, what: impl Into<String>) -> Er
 fn explain(document: &Document, path: &str, message: &str) -> Error {
     let quoted = |text: &str| -> Vec<String> { text.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
     let words = quoted(message);
-    if message.starts_with("unknown field") && let Some((field, known)) = words.split_first() {
+    if message.starts_with("unknown field")
+        && let Some((field, known)) = words.split_first()
+    {
         // The path may or may not end with the unknown field itself.
         let parent = path.strip_suffix(field.as_str()).map_or(path, |head| head.trim_end_matches('.'));
         let full = if parent.is_empty() || parent == "." { field.clone() } else { format!("{parent}.{field}") };
@@ -33,7 +35,9 @@ fn explain(document: &Document, path: &str, message: &str) -> Error {
             None => error.help(format!("known here: {}", known.join(", "))),
         };
     }
-    if message.starts_with("unknown variant") && let Some((given, known)) = words.split_first() {
+    if message.starts_with("unknown variant")
+        && let Some((given, known)) = words.split_first()
+    {
         let error = at(document, path, format!("`{given}` is not possible here"));
         return match nearest(given, known.iter().map(String::as_str)) {
             Some(near) => error.help(format!("did you mean `{near}`?")),

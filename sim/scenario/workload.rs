@@ -93,7 +93,8 @@ fn generate(document: &Document, path: &str, value: &serde_json::Value) -> Resul
             .help("give cpu, memory and lifetime instead"));
     }
     let spec = GenerateSpec::from_json(value).map_err(|error| {
-        let inner = if error.path.is_empty() { String::new() } else { format!(".{}", error.path.trim_start_matches('.')) };
+        let inner =
+            if error.path.is_empty() { String::new() } else { format!(".{}", error.path.trim_start_matches('.')) };
         let mut located = at(document, &format!("{path}.generate{inner}"), error.what.clone());
         located.help = error.help.clone();
         located

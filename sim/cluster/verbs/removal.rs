@@ -84,7 +84,8 @@ impl Cluster {
 
     /// The namespace controller takes `kubernetes` off `spec.finalizers`: the namespace is empty and may go.
     pub fn finalize_namespace(&mut self, id: ObjId) {
-        if !self.objects[id].meta.removed && self.update_status::<Namespace>(id, |namespace| namespace.finalized = true) {
+        if !self.objects[id].meta.removed && self.update_status::<Namespace>(id, |namespace| namespace.finalized = true)
+        {
             self.remove_if_free(id.into());
         }
     }

@@ -63,6 +63,7 @@ pub(super) fn build(scenario: &Value) -> Result<World, String> {
         client: Client::new(steps, Vec::new()).in_namespace(&namespace),
         agenda: Agenda::new(Draws::new(1), control_plane),
         scheduler: Scheduler::new(scheduler),
+        faults: Default::default(),
         cluster,
     };
     Ok(World { simulation: Simulation::new(parts), namespace, zero: ZERO, n_nodes: nodes.len() })
