@@ -25,21 +25,19 @@ pub mod error;
 
 pub mod api;
 pub mod kubectl;
-pub mod kubelet;
-pub mod metrics;
-pub mod modelled;
 
 pub mod cluster;
 
 pub mod client;
 pub mod controllers;
 pub mod faults;
-pub mod network;
+pub mod kubelet;
 pub mod scheduler;
-pub mod storage;
 
 pub mod simulation;
 
+pub mod metrics;
+pub mod modelled;
 pub mod report;
 pub mod scenario;
 pub mod workload;

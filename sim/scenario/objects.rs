@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn dumps_keep_their_status() {
-        let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, uid: abc, resourceVersion: '7'}\nspec: {nodeName: n, containers: \
+        let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, uid: abc, resourceVersion: '7'}\nspec: {nodeName: n1, containers: \
                     [{name: c, image: i}]}\nstatus: {phase: Running}\n";
         let (documents, _) = read_str("dump.yaml", text);
         let accepted = accept_all(&documents).expect("a dump is accepted");

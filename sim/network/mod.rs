@@ -1,1 +1,0 @@
-//! Services, endpoints and requests.
