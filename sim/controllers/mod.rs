@@ -12,6 +12,7 @@ pub mod disruption;
 pub mod endpoint_slice;
 pub mod garbage_collector;
 pub mod history;
+pub mod job;
 pub mod horizontal_pod_autoscaler;
 pub mod job;
 pub mod namespace;

@@ -6,6 +6,7 @@ use serde_json::json;
 use smallvec::SmallVec;
 
 use crate::api::kinds;
+use crate::cluster::admission::Rejection;
 use crate::cluster::objects::{self, ActiveJob, CronJob, Job, Kind};
 use crate::cluster::{Cluster, EventType, LabelsId, NewMeta, NewObject, ObjId, ObjectRef, Propagation, Sym};
 use crate::controllers::Context;
@@ -61,7 +62,11 @@ pub(super) fn start_job(
     if cluster.find(Job::KIND, cluster.interner.text(namespace), name).is_some() {
         return;
     }
-    let created = cluster.admit_into(namespace).map_err(|error| Some(error.text("jobs.batch", name)));
+    let info = kinds::by_kind(Job::KIND).expect("the kind is in the table");
+    let admitted = cluster
+        .admit_into(namespace)
+        .and_then(|()| cluster.charge_object(namespace, info, &json!(null)).map_err(Rejection::Forbidden));
+    let created = admitted.map_err(|error| Some(error.text("jobs.batch", name)));
     let created = created.and_then(|()| create(id, name, scheduled, zone, cluster).map_err(Some));
     cx.wrote();
     match created {

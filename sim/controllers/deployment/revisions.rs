@@ -146,7 +146,11 @@ impl Sync {
         let name = format!("{}-{hash}", cluster.name(self.id));
         let namespace = cluster.meta(self.id.into()).namespace;
         let replicas = self.new_replicas(0, cluster);
-        if let Err(rejection) = cluster.admit_into(namespace) {
+        let info = kinds::by_kind(ReplicaSet::KIND).expect("the kind is in the table");
+        let admitted = cluster
+            .admit_into(namespace)
+            .and_then(|()| cluster.charge_object(namespace, info, &Value::Null).map_err(Rejection::Forbidden));
+        if let Err(rejection) = admitted {
             return Err(self.creation_refused(&name, &rejection, cluster, cx));
         }
         if cluster.find(ReplicaSet::KIND, cluster.interner.text(namespace), &name).is_some() {

@@ -4,24 +4,17 @@
 use crate::api::node_selector::RequiredNodeAffinity;
 use crate::cluster::{
     Agenda, Change, Cluster, ConditionStatus, ContainerState, ContainerStatus, Event, KubeletEvent, NetworkEvent,
-    NodeId, ObjectRef, PodId, PodPhase, PodStep, Propagation, RestartPolicy, SchedulerEvent, Sym, Terminated, What,
+    NodeId, ObjectRef, PodId, PodPhase, PodStep, RestartPolicy, SchedulerEvent, Sym, Terminated, What,
 };
 use crate::engine::{Span, Time};
 
 #[derive(Default)]
 pub(in crate::controllers) struct StandIns {
     next_node: usize,
-    garbage: Vec<ObjectRef>,
 }
 
 impl StandIns {
     pub(in crate::controllers) fn observe(&mut self, change: Change, cluster: &Cluster, agenda: &mut Agenda) {
-        if change.what == What::Removed {
-            if self.garbage.is_empty() {
-                agenda.after(Span::from_millis(10), Event::Network(NetworkEvent::ProxySync(NodeId(0))));
-            }
-            self.garbage.push(change.object);
-        }
         let ObjectRef::Pod(pod) = change.object else { return };
         let row = cluster.pod(pod);
         match change.what {
@@ -47,7 +40,6 @@ impl StandIns {
             Event::Kubelet(KubeletEvent::Pod { pod, step, .. }) if !cluster.pod(pod).meta.removed => {
                 advance(pod, step, cluster, agenda);
             }
-            Event::Network(_) => self.collect(cluster),
             _ => {}
         }
     }
@@ -71,19 +63,6 @@ impl StandIns {
                 cluster.bind(pod, node);
             }
             None => agenda.after(Span::from_secs(1), Event::Scheduler(SchedulerEvent::Bind { pod, epoch: 0 })),
-        }
-    }
-
-    /// Deletes the dependents of owners that are gone.
-    fn collect(&mut self, cluster: &mut Cluster) {
-        for owner in std::mem::take(&mut self.garbage) {
-            let dependents: Vec<ObjectRef> = cluster.dependents(owner).collect();
-            for dependent in dependents {
-                let gone = |object: Option<ObjectRef>| object.is_none_or(|object| cluster.meta(object).removed);
-                if cluster.meta(dependent).owners.iter().all(|owner| gone(owner.object)) {
-                    cluster.delete(dependent, Propagation::Background);
-                }
-            }
         }
     }
 }

@@ -181,13 +181,7 @@ impl World {
             }
         };
         for object in objects {
-            if propagation == Propagation::Orphan {
-                let dependents: Vec<ObjectRef> = self.cluster.dependents(object).collect();
-                dependents.into_iter().for_each(|dependent| self.cluster.set_owners(dependent, []));
-                self.cluster.delete(object, Propagation::Background);
-            } else {
-                self.cluster.delete(object, Propagation::Background);
-            }
+            self.cluster.delete(object, propagation);
         }
     }
 }

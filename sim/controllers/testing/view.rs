@@ -89,7 +89,18 @@ impl View {
             What::Removed => "delete",
             _ => "",
         };
-        if !op.is_empty() && !matches!(kind, "Namespace" | "ResourceQuota") {
+        if !op.is_empty()
+            && !matches!(
+                kind,
+                "Namespace"
+                    | "ResourceQuota"
+                    | "ServiceAccount"
+                    | "ConfigMap"
+                    | "Service"
+                    | "EndpointSlice"
+                    | "Endpoints"
+            )
+        {
             self.push("objects/order".into(), now, json!([op, format!("{kind}/{name}")]));
         }
         if matches!(kind, "ReplicaSet" | "Deployment") {
