@@ -12,7 +12,6 @@ pub mod disruption;
 pub mod endpoint_slice;
 pub mod garbage_collector;
 pub mod history;
-pub mod job;
 pub mod horizontal_pod_autoscaler;
 pub mod job;
 pub mod namespace;
