@@ -4,10 +4,13 @@ use super::edit::find;
 use super::verbs::{cordon, node_name};
 use crate::cluster::{Cluster, NodeId, ObjectRef, PodId};
 use crate::engine::{Span, Time};
-use crate::kubectl::command;
+use crate::kubectl::{command, messages};
 
 /// How long kubectl waits after a budget's refusal.
 const RETRY: Span = Span::from_secs(5);
+
+/// How often kubectl looks whether an evicted pod is gone.
+const POLL: Span = Span::from_secs(1);
 
 /// A drain that goes on.
 #[derive(Clone, Debug)]
@@ -15,8 +18,8 @@ pub(super) struct Drain {
     node: String,
     options: command::Drain,
     deadline: Time,
-    /// Pods whose eviction has not been accepted.
-    refused: Vec<PodId>,
+    /// Pods whose eviction has not been accepted, with the instant of the next attempt.
+    refused: Vec<(Time, PodId)>,
     /// Pods that have been evicted and are not yet gone.
     leaving: Vec<PodId>,
 }
@@ -50,57 +53,64 @@ impl Drain {
             format!("error: unable to drain node \"{node}\" due to error: {why}, continuing command...\nThere are pending nodes to be drained:\n {node}\n{why}")
         })?;
         let limited = options.timeout_seconds > 0.0;
+        let refused = pods.into_iter().map(|pod| (cluster.now(), pod)).collect();
         let deadline = if limited { cluster.now() + Span::from_secs_f64(options.timeout_seconds) } else { Time::NEVER };
         Ok((
-            Drain { node: node.to_owned(), options: options.clone(), deadline, refused: pods, leaving: Vec::new() },
+            Drain { node: node.to_owned(), options: options.clone(), deadline, refused, leaving: Vec::new() },
             stdout,
             stderr,
         ))
     }
 
-    /// Evicts what it can and looks what is gone.
+    /// Evicts what is due and looks what is gone. Every pod has its own rhythm, as kubectl has a goroutine for each.
     pub(super) fn go_on(&mut self, cluster: &mut Cluster) -> Progress {
         let mut progress = Progress { stdout: Vec::new(), stderr: Vec::new(), again: None, failed: false };
-        for pod in std::mem::take(&mut self.refused) {
-            if cluster.pod(pod).meta.removed {
-                continue;
-            }
-            let (namespace, name) = (cluster.namespace(pod).to_owned(), cluster.name(pod).to_owned());
-            progress.stderr.push(format!("evicting pod {namespace}/{name}"));
-            if self.options.disable_eviction {
-                cluster.delete_pod(pod, self.grace_seconds());
-                self.leaving.push(pod);
-                continue;
-            }
-            match cluster.evict(pod, self.grace_seconds()) {
-                Ok(()) => self.leaving.push(pod),
-                Err(refused) => {
-                    progress.stderr.push(format!(
-                        "error when evicting pods/\"{name}\" -n \"{namespace}\" (will retry after 5s): {}",
-                        refused.text
-                    ));
-                    self.refused.push(pod);
-                }
+        let now = cluster.now();
+        for (due, pod) in std::mem::take(&mut self.refused) {
+            if due > now {
+                self.refused.push((due, pod));
+            } else if !cluster.pod(pod).meta.removed {
+                self.evict(pod, cluster, &mut progress);
             }
         }
+        let disable_eviction = self.options.disable_eviction;
         self.leaving.retain(|&pod| {
             let gone = cluster.pod(pod).meta.removed;
             if gone {
-                progress.stdout.push(format!("pod/{} evicted", cluster.name(pod)));
+                let shown = cluster.export(pod);
+                progress.stdout.push(messages::evicted(&shown, disable_eviction).trim_end().to_owned());
             }
             !gone
         });
-        let now = cluster.now();
-        if self.refused.is_empty() && self.leaving.is_empty() {
-            progress.stdout.push(format!("node/{} drained", self.node));
-        } else if now >= self.deadline {
-            progress.failed = true;
-            progress.stderr.push(format!("error: unable to drain node \"{}\": global timeout reached", self.node));
-        } else {
-            let wait = if self.leaving.is_empty() { RETRY } else { Span::from_secs(1) };
-            progress.again = Some((now + wait).min(self.deadline));
+        let next = self.refused.iter().map(|(due, _)| *due).min();
+        let poll = (!self.leaving.is_empty()).then_some(now + POLL);
+        let again = [next, poll].into_iter().flatten().min();
+        match again {
+            None => progress.stdout.push(format!("node/{} drained", self.node)),
+            Some(_) if now >= self.deadline => {
+                progress.failed = true;
+                progress.stderr.push(format!("error: unable to drain node \"{}\": global timeout reached", self.node));
+            }
+            Some(again) => progress.again = Some(again.min(self.deadline)),
         }
         progress
+    }
+
+    fn evict(&mut self, pod: PodId, cluster: &mut Cluster, progress: &mut Progress) {
+        let shown = cluster.export(pod);
+        progress.stdout.push(messages::evicting(&shown).trim_end().to_owned());
+        if self.options.disable_eviction {
+            cluster.delete_pod(pod, self.grace_seconds());
+            self.leaving.push(pod);
+            return;
+        }
+        match cluster.evict(pod, self.grace_seconds()) {
+            Ok(()) => self.leaving.push(pod),
+            Err(_) => {
+                progress.stderr.push(messages::eviction_refused(&shown).trim_end().to_owned());
+                self.refused.push((cluster.now() + RETRY, pod));
+            }
+        }
     }
 
     fn grace_seconds(&self) -> Option<u32> {

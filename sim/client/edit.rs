@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::ObjectName;
+use crate::api::accept::{AcceptContext, Refusal, accept, accept_update};
 use crate::cluster::admission::Rejection;
 use crate::cluster::{Cluster, ObjectRef};
 
@@ -39,30 +40,58 @@ pub fn edit(
     Ok(true)
 }
 
-/// Creates the object of a manifest, through admission. A Pod of a dump (it has a uid) was admitted where it came from; what
-/// admission would refuse of it is kept as it is.
+/// Creates the object of a manifest: defaults, validation, admission. An object of a dump (it has a uid) was accepted where it came
+/// from; what admission would refuse of it is kept as it is.
 ///
 /// # Errors
 ///
-/// What the API server refuses.
+/// What the API server refuses, as kubectl prints it.
 pub fn create(cluster: &mut Cluster, manifest: &Value) -> Result<ObjectRef, String> {
-    if manifest["kind"] != "Pod" {
-        return cluster.create_from(manifest);
-    }
-    let mut admitted = manifest.clone();
-    match cluster.admit_pod_manifest(&mut admitted) {
-        Ok(()) => cluster.create_from(&admitted),
-        Err(_) if manifest["metadata"]["uid"].is_string() => cluster.create_from(manifest),
-        Err(rejection) => {
-            let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
-            let reason = if matches!(rejection, Rejection::Invalid(_)) { "Invalid" } else { "Forbidden" };
-            Err(format!("Error from server ({reason}): {}", rejection.text("pods", name)))
+    let is_dumped = manifest["metadata"]["uid"].is_string();
+    let mut wanted = manifest.clone();
+    if !is_dumped {
+        let status = wanted.as_object_mut().and_then(|fields| fields.remove("status"));
+        let context = AcceptContext { lookup: None, ..AcceptContext::default() };
+        wanted = accept(&wanted, &context).map_err(|refusal| refused(&refusal))?.value;
+        if let Some(status) = status.filter(|status| !status.is_null()) {
+            wanted["status"] = status;
         }
     }
+    if wanted["kind"] == "Pod" {
+        let mut admitted = wanted.clone();
+        match cluster.admit_pod_manifest(&mut admitted) {
+            Ok(()) => wanted = admitted,
+            Err(_) if is_dumped => {}
+            Err(rejection) => {
+                let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
+                let reason = if matches!(rejection, Rejection::Invalid(_)) { "Invalid" } else { "Forbidden" };
+                return Err(format!("Error from server ({reason}): {}", rejection.text("pods", name)));
+            }
+        }
+    }
+    cluster.create_from(&wanted)
 }
 
 /// Sends a changed object back.
 pub(super) fn send(cluster: &mut Cluster, object: ObjectRef, before: &Value, after: Value) -> Result<(), String> {
-    let _ = before;
-    cluster.update_from(object, &after)
+    let context = AcceptContext { lookup: None, ..AcceptContext::default() };
+    let accepted = accept_update(before, &after, &context).map_err(|refusal| refused(&refusal))?.value;
+    cluster.update_from(object, &accepted)
+}
+
+/// A refusal as kubectl prints it.
+fn refused(refusal: &Refusal) -> String {
+    match refusal.reason {
+        "NoMatch" => format!("error: {}", refusal.message),
+        "Invalid" => match refusal.message.split_once(" is invalid: ") {
+            Some((object, causes)) => {
+                let (kind, name) = object.split_once(' ').unwrap_or((object, ""));
+                let kind = kind.split('.').next().unwrap_or(kind);
+                let kind = crate::api::kinds::by_resource(kind).map_or(kind, |info| info.kind);
+                format!("The {kind} {name} is invalid: {causes}")
+            }
+            None => refusal.message.clone(),
+        },
+        reason => format!("Error from server ({reason}): {}", refusal.message),
+    }
 }

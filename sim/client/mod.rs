@@ -18,3 +18,4 @@ pub use action::{Action, Eviction, ObjectName};
 pub use arrivals::{ArrivalSource, ArrivingPod};
 pub use edit::edit;
 pub use steps::{Answer, Client, Step};
+pub use verbs::EvictionAnswer;

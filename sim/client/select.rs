@@ -1,7 +1,10 @@
 //! The objects that a kubectl command is about.
 
+use serde_json::Value;
+
 use super::ObjectName;
 use super::edit::find;
+use crate::api::field_selector::{FieldComparison, FieldSelector};
 use crate::api::kinds::{self, KindInfo};
 use crate::api::selector::Selector;
 use crate::cluster::{Cluster, ObjectRef};
@@ -47,13 +50,15 @@ fn by_selector(
     selection: &Selection,
     namespace: &str,
 ) -> Result<Vec<ObjectName>, String> {
-    if selection.selector.is_none() && !selection.all {
+    if selection.selector.is_none() && selection.field_selector.is_none() && !selection.all {
         return Err("error: resource(s) were provided, but no name was specified".to_owned());
     }
     let selector: Selector = match &selection.selector {
         Some(text) => text.parse().map_err(|error| format!("error: {error}"))?,
         None => Selector::everything(),
     };
+    let fields: FieldSelector =
+        selection.field_selector.as_deref().unwrap_or_default().parse().map_err(|error| format!("error: {error}"))?;
     let mut found = Vec::new();
     for word in words.split(',') {
         let info = kind(word)?;
@@ -66,6 +71,7 @@ fn by_selector(
                 let labels = cluster.meta(object).labels;
                 selector.matches(|key| cluster.interner.value_text(labels, key))
             })
+            .filter(|&object| fields.terms().is_empty() || has_fields(&cluster.export(object), &fields))
             .map(|object| object_name(info, cluster.namespace(object), cluster.name(object)))
             .collect();
         names.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
@@ -75,6 +81,15 @@ fn by_selector(
         return Err(format!("No resources found in {namespace} namespace."));
     }
     Ok(found)
+}
+
+/// Whether an object has the fields; one that is missing counts as empty.
+fn has_fields(object: &Value, fields: &FieldSelector) -> bool {
+    fields.terms().iter().all(|term| {
+        let value = object.pointer(&format!("/{}", term.field.replace('.', "/")));
+        let is_equal = value.and_then(Value::as_str).unwrap_or_default() == term.value;
+        is_equal == (term.comparison == FieldComparison::Equal)
+    })
 }
 
 /// All objects of a kind, in order of creation.

@@ -1,15 +1,17 @@
 //! `Client`: does its steps at their times, lets pods arrive, and keeps every answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 
 use super::drain::Drain;
 use super::execute::execute;
 use super::select::select;
-use super::{Action, ArrivalSource, ArrivingPod, verbs};
-use crate::cluster::{Agenda, Change, Cluster, Component, Event, ObjectRef, PodId, Propagation, What, WorkloadEvent};
-use crate::engine::Time;
+use super::{Action, ArrivalSource, ArrivingPod, EvictionAnswer, verbs};
+use crate::cluster::{
+    Agenda, Change, Cluster, Component, Event, ObjectRef, PodId, Propagation, What, WorkloadEvent,
+};
+use crate::engine::{Span, Time};
 use crate::kubectl::command::{self, Command};
 
 /// An action at a time.
@@ -30,11 +32,23 @@ pub struct Answer {
     pub stdout: Vec<String>,
     /// Lines of standard error.
     pub stderr: Vec<String>,
+    /// What the eviction API said, pod by pod.
+    pub evictions: Vec<EvictionAnswer>,
     /// Whether it ended with an error.
     pub failed: bool,
     /// When it was over; later than its time for a drain.
     pub ended: Option<Time>,
 }
+
+/// One of several requests of a step.
+enum Request {
+    Apply(Value),
+    Evict(PodId),
+}
+
+/// How many times as long as a write a request of a client takes: it reads, sends and waits for the answer. In recordings of kubectl
+/// 10 to 60 ms lie between two requests.
+const WRITES_PER_REQUEST: u64 = 5;
 
 /// The users of a run.
 #[derive(Default)]
@@ -45,6 +59,8 @@ pub struct Client {
     /// The next pod of each source.
     waiting: Vec<Option<ArrivingPod>>,
     drains: BTreeMap<u32, Vec<Drain>>,
+    /// Requests of a step that wait for the one before them.
+    requests: BTreeMap<u32, VecDeque<Request>>,
     /// The namespace that commands without `-n` mean.
     namespace: String,
     /// What was last applied to each object.
@@ -88,6 +104,17 @@ impl Client {
         {
             return self.drain(idx, options, cluster, agenda);
         }
+        match &action {
+            Action::Evict(eviction) => match verbs::pods_to_evict(cluster, eviction) {
+                Ok(pods) => return self.send_next(idx, pods.into_iter().map(Request::Evict).collect(), cluster, agenda),
+                Err(error) => return self.fail(idx, error, agenda.now()),
+            },
+            Action::Apply(manifests) => {
+                let requests = manifests.iter().cloned().map(Request::Apply).collect();
+                return self.send_next(idx, requests, cluster, agenda);
+            }
+            _ => {}
+        }
         match self.act(&action, cluster) {
             Ok(lines) => {
                 let answer = &mut self.answers[idx as usize];
@@ -126,17 +153,47 @@ impl Client {
     fn act(&mut self, action: &Action, cluster: &mut Cluster) -> Result<Vec<String>, String> {
         match action {
             Action::Kubectl(command) => execute(cluster, command, &self.namespace),
-            Action::Apply(manifests) => manifests.iter().map(|manifest| self.apply(manifest, cluster)).collect(),
+            Action::Apply(_) | Action::Evict(_) => Ok(Vec::new()),
             Action::Delete(manifests) => {
                 let names = manifests.iter().filter_map(|manifest| verbs::name_of(manifest, &self.namespace));
                 names.map(|name| verbs::delete(cluster, &name, Propagation::Background, None)).collect()
             }
-            Action::Evict(eviction) => verbs::evict(cluster, eviction),
             Action::AddNode(manifest) => super::edit::create(cluster, manifest).map(|_| Vec::new()),
             Action::DeleteNode(node) => verbs::delete_node(cluster, node).map(|line| vec![line]),
             Action::FailNode(node) => verbs::fail_node(cluster, node).map(|()| Vec::new()),
             Action::RecoverNode(node) => verbs::recover_node(cluster, node).map(|()| Vec::new()),
         }
+    }
+
+    /// Sends the first of several requests; the next one follows when it has been answered. One that is refused does not keep the
+    /// next from being sent.
+    fn send_next(&mut self, idx: u32, mut requests: VecDeque<Request>, cluster: &mut Cluster, agenda: &mut Agenda) {
+        match requests.pop_front() {
+            Some(Request::Apply(manifest)) => match self.apply(&manifest, cluster) {
+                Ok(line) => self.answers[idx as usize].stdout.push(line),
+                Err(error) => self.fail(idx, error, agenda.now()),
+            },
+            Some(Request::Evict(pod)) => self.evict(idx, pod, cluster),
+            None => {}
+        }
+        if requests.is_empty() {
+            self.answers[idx as usize].ended = Some(agenda.now());
+            return;
+        }
+        self.requests.insert(idx, requests);
+        let write = agenda.control_plane.write_latency.as_micros();
+        agenda.after(Span::from_micros(WRITES_PER_REQUEST * write), Event::Workload(WorkloadEvent::Continue(idx)));
+    }
+
+    fn evict(&mut self, idx: u32, pod: PodId, cluster: &mut Cluster) {
+        let name = cluster.name(pod).to_owned();
+        let refused = cluster.evict(pod, None).err();
+        let answer = &mut self.answers[idx as usize];
+        match &refused {
+            None => answer.stdout.push(format!("pod/{name} evicted")),
+            Some(refused) => answer.stderr.push(format!("pod/{name}: {}", refused.text)),
+        }
+        answer.evictions.push((name, refused));
     }
 
     fn apply(&mut self, manifest: &Value, cluster: &mut Cluster) -> Result<String, String> {
@@ -147,6 +204,9 @@ impl Client {
     }
 
     fn go_on(&mut self, idx: u32, cluster: &mut Cluster, agenda: &mut Agenda) {
+        if let Some(requests) = self.requests.remove(&idx) {
+            return self.send_next(idx, requests, cluster, agenda);
+        }
         let Some(mut drains) = self.drains.remove(&idx) else { return };
         let mut again = None;
         drains.retain_mut(|drain| {

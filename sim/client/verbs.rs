@@ -7,7 +7,7 @@ use super::{Eviction, ObjectName};
 use crate::api::kinds;
 use crate::api::patch::{json_merge, json_patch, strategic_merge};
 use crate::api::selector::Selector;
-use crate::cluster::{Cluster, KubeletHealth, ObjectRef, PodId, Propagation};
+use crate::cluster::{Cluster, EvictionRefused, KubeletHealth, ObjectRef, PodId, Propagation};
 use crate::kubectl::command::{PatchType, TaintChange};
 
 /// The name of a manifest's object; `namespace` is that of objects that name none.
@@ -251,8 +251,11 @@ pub(super) fn node_name(node: &str) -> ObjectName {
     ObjectName { info, namespace: String::new(), name: node.to_owned() }
 }
 
-/// Asks the eviction API to evict pods, in order of creation; the answers are what the API server says.
-pub(super) fn evict(cluster: &mut Cluster, eviction: &Eviction) -> Result<Vec<String>, String> {
+/// The name of a pod whose eviction was asked for, with the refusal if there was one.
+pub type EvictionAnswer = (String, Option<EvictionRefused>);
+
+/// The pods that an eviction is about, in order of creation.
+pub(super) fn pods_to_evict(cluster: &Cluster, eviction: &Eviction) -> Result<Vec<PodId>, String> {
     let pods: Vec<PodId> = match cluster.find_pod(&eviction.namespace, &eviction.pods) {
         Some(pod) => vec![pod],
         None => {
@@ -263,18 +266,11 @@ pub(super) fn evict(cluster: &mut Cluster, eviction: &Eviction) -> Result<Vec<St
                 .filter(|(id, pod)| cluster.namespace(*id) == eviction.namespace && matches(pod.meta.labels))
                 .map(|(id, _)| id)
                 .collect();
-            pods.sort_by_cached_key(|&pod| (cluster.pod(pod).meta.created.as_secs(), cluster.name(pod).to_owned()));
+            pods.sort_by_key(|&pod| (cluster.pod(pod).meta.created, pod));
             pods
         }
     };
-    let answers = pods.into_iter().map(|pod| {
-        let name = cluster.name(pod).to_owned();
-        match cluster.evict(pod, None) {
-            Ok(()) => format!("pod/{name} evicted"),
-            Err(refused) => format!("pod/{name}: {}", refused.text),
-        }
-    });
-    Ok(answers.collect())
+    Ok(pods)
 }
 
 /// A node's machine goes away and its object is deleted.

@@ -1,6 +1,7 @@
 //! Golden cases of the real Kubernetes against ours.
 
 pub mod api;
+pub mod cluster;
 pub mod cases_scheduler;
 pub mod difference;
 pub mod kubectl;

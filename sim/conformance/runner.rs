@@ -1,6 +1,6 @@
 //! Golden files of any kind, found by looking, run in parallel, reported per file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::api::{self, ApiReport};
 use super::difference::Difference;
-use super::{kubectl, scheduler, tables};
+use super::{cluster, kubectl, scheduler, tables};
 use crate::error::{Error, Result};
 
 /// Most bytes that one golden file may unpack to.
@@ -54,16 +54,21 @@ pub fn run(paths: &[PathBuf]) -> Result<Vec<FileReport>> {
     files.sort();
     files.dedup();
     let mut reports = Vec::new();
+    let mut recordings: BTreeMap<PathBuf, Vec<Value>> = BTreeMap::new();
     for file in files {
         let cases = read_cases(&file)?;
         match cases.first() {
             Some(case) if is_kubectl(case) => {
                 kubectl_folders.insert(file.parent().unwrap_or(Path::new(".")).to_owned());
             }
+            Some(case) if cluster::is_recording(case) => {
+                recordings.entry(file.parent().unwrap_or(Path::new(".")).to_owned()).or_default().extend(cases);
+            }
             Some(_) => reports.push(run_file(&file, &cases)?),
             None => {}
         }
     }
+    reports.extend(recordings.iter().map(|(folder, cases)| run_recordings(folder, cases)));
     for folder in kubectl_folders {
         reports.push(run_kubectl(&folder)?);
     }
@@ -162,6 +167,27 @@ fn api_report(file: String, report: &ApiReport) -> FileReport {
         differences,
         detail: report.table(),
     }
+}
+
+/// Recorded scenarios: what is counted are their entries, not the files.
+fn run_recordings(folder: &Path, cases: &[Value]) -> FileReport {
+    let results: Vec<_> = cases.par_iter().map(|case| (case["id"].as_str().unwrap_or_default(), cluster::check(case))).collect();
+    let mut report = FileReport { file: folder.display().to_string(), ..FileReport::default() };
+    let mut families: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for (case, result) in results {
+        for (family, (agree, total)) in result.families {
+            let sum = families.entry(family).or_default();
+            *sum = (sum.0 + agree, sum.1 + total);
+        }
+        if !result.differences.is_empty() {
+            report.differences.push(CaseDifferences { case: case.to_owned(), differences: result.differences });
+        }
+    }
+    for (family, (agree, total)) in families {
+        (report.agree, report.total) = (report.agree + agree, report.total + total);
+        report.detail.push_str(&format!("{family:36} {agree}/{total}\n"));
+    }
+    report
 }
 
 fn run_kubectl(folder: &Path) -> Result<FileReport> {

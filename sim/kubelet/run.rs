@@ -40,8 +40,7 @@ impl Kubelets {
 
     /// The probes of a container that has just started.
     pub(super) fn begin_probes(&mut self, w: &mut Worker, idx: usize, cx: &mut Cx<'_>) {
-        let row = &mut w.rows[idx];
-        (row.startup, row.readiness, row.liveness) = (Probing::IDLE, Probing::IDLE, Probing::IDLE);
+        w.rows[idx].forget_probes();
         match w.container(idx).startup_probe {
             Some(shape) => self.look_ahead(w, idx, Which::Startup, shape, cx),
             None => self.begin_steady_probes(w, idx, cx),
@@ -73,7 +72,7 @@ impl Kubelets {
         }
         let at = w.rows[idx].running_since().unwrap_or(cx.now()) + delay;
         let row = &mut w.rows[idx];
-        row.readiness.next = Some(Observed { at, tick: at, passes: true });
+        row.probes().readiness.next = Some(Observed { at, tick: at, passes: true });
         cx.step(at, w.pod, PodStep::Readiness, idx, row.turn);
     }
 
@@ -125,14 +124,14 @@ impl Kubelets {
         });
         let next = outcomes.into_iter().flatten().min_by_key(|observed| observed.at);
         let row = &mut w.rows[idx];
-        row.startup.next = next;
+        row.probes().startup.next = next;
         if let Some(next) = next {
             cx.step(next.at, w.pod, PodStep::Started, idx, row.turn);
         }
     }
 
     pub(super) fn startup_probed(&mut self, w: &mut Worker, idx: usize, cx: &mut Cx<'_>) {
-        let Some(observed) = w.rows[idx].startup.next.take() else { return };
+        let Some(observed) = w.rows[idx].probes().startup.next.take() else { return };
         let Some(shape) = w.container(idx).startup_probe else { return };
         if !observed.passes {
             self.note_unhealthy(w, idx, "Startup", shape.handler, cx);
@@ -145,15 +144,15 @@ impl Kubelets {
 
     pub(super) fn readiness_probed(&mut self, w: &mut Worker, idx: usize, cx: &mut Cx<'_>) {
         let now = cx.now();
-        if w.rows[idx].readiness.warn_at == now
+        if w.rows[idx].probes().readiness.warn_at == now
             && let Some(shape) = w.container(idx).readiness_probe
         {
-            w.rows[idx].readiness.warn_at = Time::NEVER;
+            w.rows[idx].probes().readiness.warn_at = Time::NEVER;
             self.note_unhealthy(w, idx, "Readiness", shape.handler, cx);
         }
-        let Some(observed) = w.rows[idx].readiness.next.filter(|next| next.at <= now) else { return };
+        let Some(observed) = w.rows[idx].probes().readiness.next.filter(|next| next.at <= now) else { return };
         let row = &mut w.rows[idx];
-        row.readiness.next = None;
+        row.probes().readiness.next = None;
         row.status.ready = observed.passes;
         if let Some(shape) = w.container(idx).readiness_probe {
             if !observed.passes {
@@ -162,11 +161,12 @@ impl Kubelets {
             let started = w.rows[idx].running_since().unwrap_or(now);
             let answers = answers(w, idx, Which::Readiness, started, cx);
             let row = &mut w.rows[idx];
-            let Probing { anchor, counter, .. } = &mut row.readiness;
+            let Probing { anchor, counter, .. } = &mut row.probes().readiness;
             let from = observed.tick + Span::from_micros(1);
             let seen = started.truncated_to_seconds();
-            row.readiness.next = probe::next_observation(&shape, &answers, counter, *anchor, seen, from);
-            if let Some(next) = row.readiness.next {
+            let next = probe::next_observation(&shape, &answers, counter, *anchor, seen, from);
+            row.probes().readiness.next = next;
+            if let Some(next) = next {
                 cx.step(next.at, w.pod, PodStep::Readiness, idx, row.turn);
             }
         }
@@ -174,7 +174,7 @@ impl Kubelets {
     }
 
     pub(super) fn liveness_probed(&mut self, w: &mut Worker, idx: usize, cx: &mut Cx<'_>) {
-        if w.rows[idx].liveness.next.take().is_none() || w.stage != Stage::Active {
+        if w.rows[idx].probes().liveness.next.take().is_none() || w.stage != Stage::Active {
             return;
         }
         let Some(shape) = w.container(idx).liveness_probe else { return };
@@ -195,9 +195,9 @@ impl Kubelets {
 
 fn probing_mut(row: &mut Row, which: Which) -> &mut Probing {
     match which {
-        Which::Startup => &mut row.startup,
-        Which::Readiness => &mut row.readiness,
-        Which::Liveness => &mut row.liveness,
+        Which::Startup => &mut row.probes().startup,
+        Which::Readiness => &mut row.probes().readiness,
+        Which::Liveness => &mut row.probes().liveness,
     }
 }
 

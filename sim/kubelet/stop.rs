@@ -42,7 +42,11 @@ impl Kubelets {
         let name = cx.cluster.interner.shared_text(w.container(idx).name);
         let text = format!("Container {name} exited, all containers will be restarted");
         self.note_pod(w.pod, EventType::Normal, "Killing", &text, cx);
-        let until = self.plan_stops(w, Span::ZERO, cx);
+        let mut until = self.plan_stops(w, Span::ZERO, cx);
+        if w.rows[idx].ended().is_some_and(|ended| ended.started == cx.now()) {
+            // One that exits as it starts is noticed by the next look at the runtime: time goes on, however fast it fails.
+            until = until.max(cx.now() + Span::from_secs(1));
+        }
         w.busy = Busy::KillingAll;
         let turn = w.new_turn();
         cx.step(until, w.pod, PodStep::ContainerStopped, 0, turn);

@@ -104,9 +104,16 @@ pub(super) struct Row {
     /// Set by a kill of the kubelet until the sync that follows it: when the instance before the killed one finished, if there
     /// was one. That sync still compares back-off with it.
     pub snapshot: Option<Option<Time>>,
+    /// Its probes; `None` while nothing is known of any.
+    probes: Option<Box<Probes>>,
+}
+
+/// The probes of a container.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Probes {
+    pub startup: Probing,
     pub readiness: Probing,
     pub liveness: Probing,
-    pub startup: Probing,
 }
 
 /// An exit to come.
@@ -153,10 +160,17 @@ impl Row {
             retry_at: Time::ZERO,
             show_at: Time::ZERO,
             snapshot: None,
-            readiness: Probing::IDLE,
-            liveness: Probing::IDLE,
-            startup: Probing::IDLE,
+            probes: None,
         }
+    }
+
+    pub(super) fn probes(&mut self) -> &mut Probes {
+        let idle = Probes { startup: Probing::IDLE, readiness: Probing::IDLE, liveness: Probing::IDLE };
+        self.probes.get_or_insert_with(|| Box::new(idle))
+    }
+
+    pub(super) fn forget_probes(&mut self) {
+        self.probes = None;
     }
 
     pub(super) fn running_since(&self) -> Option<Time> {

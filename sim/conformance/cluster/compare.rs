@@ -1,0 +1,159 @@
+//! A compact view against a recorded one: every entry that was the same in all recorded runs.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::view::CompactView;
+use crate::conformance::difference::{Difference, compare_members};
+
+/// Seconds by which an instant may lie outside the recorded range.
+const TOLERANCE: f64 = 1.5;
+
+/// Entries of one scenario by family, and those that differ.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Comparison {
+    /// Agreeing and all entries by family.
+    pub(super) families: BTreeMap<String, (usize, usize)>,
+    /// What differs.
+    pub(super) differences: Vec<Difference>,
+}
+
+impl Comparison {
+    pub(super) fn count(&mut self, family: &str, difference: Option<Difference>) {
+        let (agree, total) = self.families.entry(family.to_owned()).or_default();
+        *total += 1;
+        match difference {
+            None => *agree += 1,
+            Some(difference) => self.differences.push(difference),
+        }
+    }
+
+    fn equal(&mut self, family: &str, subject: &str, expected: &Value, got: &Value) {
+        let differs = expected != got;
+        self.count(family, differs.then(|| Difference::new(subject, expected.to_string(), got.to_string())));
+    }
+}
+
+/// Compares.
+pub(super) fn compare(expect: &Value, view: &CompactView) -> Comparison {
+    let mut out = Comparison::default();
+    for (name, entry) in expect["sequences"].as_object().into_iter().flatten() {
+        sequence(&mut out, name, entry, view);
+    }
+    last_states(&mut out, &expect["final"], view);
+    events(&mut out, &expect["events"], view, true);
+    events(&mut out, &expect["eventKinds"], view, false);
+    for (name, range) in expect["times"].as_object().into_iter().flatten() {
+        let (least, most) = (range[0].as_f64().unwrap_or(0.0), range[1].as_f64().unwrap_or(0.0));
+        let unstable = [("created ", "podSet/created"), ("deletionMarked ", "podSet/deletionMarked"), ("removed ", "podSet/removed")];
+        // Which of several equal pods is deleted first is chance: its time means nothing then.
+        let chance = unstable.iter().any(|(prefix, _)| name.starts_with(prefix)) && pods_by_chance(expect, name);
+        if chance {
+            continue;
+        }
+        let got = view.times.get(name).copied();
+        let agrees = got.is_some_and(|t| least - TOLERANCE <= t && t <= most + TOLERANCE);
+        let wanted = || Difference::new(format!("times {name}"), range.to_string(), got.map_or("never".to_owned(), |t| format!("{t:.2}")));
+        out.count("times", (!agrees).then(wanted));
+    }
+    out
+}
+
+/// Whether a pod's deletion was not the same pod's in all runs.
+fn pods_by_chance(expect: &Value, name: &str) -> bool {
+    let what = name.split(' ').next().unwrap_or_default();
+    expect["sequences"][format!("pods/{what}")]["stable"] == false
+}
+
+fn family_of(name: &str) -> String {
+    let mut parts = name.split('/');
+    let first = parts.next().unwrap_or_default();
+    match (first, parts.next()) {
+        ("settled" | "calm", Some(second)) => format!("{first}/{second}"),
+        _ => first.to_owned(),
+    }
+}
+
+fn sequence(out: &mut Comparison, name: &str, entry: &Value, view: &CompactView) {
+    let family = family_of(name);
+    let transient = family == "status";
+    let got = view.sequences.get(name).cloned().unwrap_or_default();
+    if transient {
+        if entry["stable"] == true || entry["stableLast"] == true {
+            let expected = entry["seq"].as_array().and_then(|seq| seq.last()).cloned().unwrap_or_default();
+            out.equal(&family, &format!("{name} (last)"), &expected, got.last().unwrap_or(&Value::Null));
+        }
+    } else if entry["stable"] == true && !entry["seq"].is_null() {
+        out.equal(&family, name, &entry["seq"], &Value::Array(got));
+    }
+}
+
+fn last_states(out: &mut Comparison, expect: &Value, view: &CompactView) {
+    for (name, entry) in expect.as_object().into_iter().flatten() {
+        let paths: Vec<&str> = entry["unstableFields"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let nothing_stable = entry["object"].as_object().is_none_or(|fields| fields.keys().all(|field| paths.contains(&field.as_str())));
+        if nothing_stable || (entry["stable"] != true && paths.is_empty()) {
+            continue;
+        }
+        let Some(got) = view.last.get(name) else {
+            out.count("final", Some(Difference::new(format!("final {name}"), "it exists", "it does not")));
+            continue;
+        };
+        let (mut expected, mut got) = (entry["object"].clone(), got.clone());
+        for path in paths {
+            forget(&mut expected, path);
+            forget(&mut got, path);
+        }
+        let differences = compare_members(&expected, &got);
+        let first = differences.into_iter().next().map(|mut difference| {
+            difference.subject = format!("final {name} {}", difference.subject);
+            difference
+        });
+        out.count("final", first);
+    }
+}
+
+/// Removes a field; a part of a path may hold dots itself.
+fn forget(object: &mut Value, path: &str) {
+    let Some(fields) = object.as_object_mut() else { return };
+    if fields.remove(path).is_some() {
+        return;
+    }
+    if let Some((first, rest)) = path.split_once('.') && let Some(inner) = fields.get_mut(first) {
+        forget(inner, rest);
+    }
+}
+
+fn events(out: &mut Comparison, expect: &Value, view: &CompactView, messages: bool) {
+    let family = if messages { "events" } else { "eventKinds" };
+    let mut got: BTreeMap<Vec<String>, u64> = BTreeMap::new();
+    for (key, count) in &view.events {
+        let key = if messages { key.clone() } else { key[..4].to_vec() };
+        *got.entry(key).or_default() += count;
+    }
+    let read = |list: &Value| -> BTreeMap<Vec<String>, u64> {
+        let entries = list.as_array().into_iter().flatten().filter_map(Value::as_array);
+        let entries = entries.map(|entry| {
+            let (words, count) = entry.split_at(entry.len().saturating_sub(1));
+            let words = words.iter().map(|word| word.as_str().unwrap_or_default().to_owned());
+            (words.collect(), count.first().and_then(Value::as_u64).unwrap_or(0))
+        });
+        entries.collect()
+    };
+    let stable = expect["stable"] == true;
+    let wanted = read(&expect[if stable { "list" } else { "stableEntries" }]);
+    let missing = wanted.iter().filter(|(key, count)| got.get(*key) != Some(*count));
+    let show = |key: &Vec<String>, count: u64| json!([key, count]).to_string();
+    let mut wrong: Vec<(String, String)> =
+        missing.map(|(key, count)| (show(key, *count), got.get(key).map_or("none".to_owned(), u64::to_string))).collect();
+    if stable {
+        let more = got.iter().filter(|(key, _)| !wanted.contains_key(*key));
+        wrong.extend(more.map(|(key, count)| ("none".to_owned(), show(key, *count))));
+    }
+    let difference = (!wrong.is_empty()).then(|| {
+        let (expected, got): (Vec<String>, Vec<String>) = wrong.into_iter().unzip();
+        Difference::new(family, expected.join("; "), got.join("; "))
+    });
+    out.count(family, difference);
+}

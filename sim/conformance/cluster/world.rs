@@ -1,0 +1,112 @@
+//! A recorded scenario as an ordinary simulation.
+
+use serde_json::{Map, Value, json};
+
+use crate::client::{Action, Client, Eviction, Step};
+use crate::cluster::{Agenda, Cluster, ControlPlane};
+use crate::controllers::Controllers;
+use crate::engine::{Draws, Span, Time};
+use crate::kubectl::command::parse;
+use crate::kubelet::{KubeletOptions, Kubelets};
+use crate::scheduler::{Scheduler, SchedulerConfig};
+use crate::simulation::{Parts, Simulation};
+
+/// When the scenario begins: 50 ms after a full second, so long after the start of the run that its nodes are ready.
+const ZERO: Time = Time::from_micros(2_050_000);
+/// When the nodes register: about 1.6 s earlier.
+const REGISTER: Time = Time::from_micros(450_000);
+/// A second of a minute of 2026 (2026-01-01T00:10:00Z).
+const MINUTE: i64 = 1_767_226_200;
+
+/// A run of a scenario.
+pub(super) struct World {
+    pub(super) simulation: Simulation,
+    pub(super) namespace: String,
+    /// When the scenario begins.
+    pub(super) zero: Time,
+    /// Steps before those of the scenario.
+    pub(super) n_nodes: usize,
+}
+
+/// Builds the run.
+pub(super) fn build(scenario: &Value) -> Result<World, String> {
+    let id = scenario["id"].as_str().ok_or("a scenario without id")?;
+    let namespace = format!("s-{id}");
+    let second = scenario["startSecond"].as_i64().unwrap_or(30);
+    let mut cluster = Cluster::new(MINUTE + second - 2);
+    for name in ["default", "kube-system", "kube-node-lease", namespace.as_str()] {
+        let labels = json!({ "kubernetes.io/metadata.name": name });
+        let manifest = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name, "labels": labels } });
+        cluster.create_from(&manifest)?;
+    }
+    let control_plane = ControlPlane {
+        controller_qps: 300.0,
+        controller_burst: 450,
+        scheduler_qps: 200.0,
+        scheduler_burst: 300,
+        watch_delay: Span::from_millis(1),
+        ..ControlPlane::realistic()
+    };
+    let nodes = scenario["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut steps: Vec<Step> = nodes.iter().map(|node| step(REGISTER, Action::AddNode(node_manifest(node, id)))).collect();
+    if let Some(objects) = scenario["objects"].as_array().filter(|objects| !objects.is_empty()) {
+        steps.push(step(ZERO, Action::Apply(objects.clone())));
+    }
+    for value in scenario["steps"].as_array().into_iter().flatten() {
+        let at = ZERO + Span::from_secs_f64(value["at"].as_f64().unwrap_or(0.0));
+        steps.push(step(at, action(value, id, &namespace)?));
+    }
+    let scheduler = SchedulerConfig::default().build().map_err(|error| format!("{error:?}"))?;
+    let parts = Parts {
+        controllers: Controllers::new(&control_plane),
+        kubelets: Kubelets::new(KubeletOptions::fake(), Default::default()),
+        client: Client::new(steps, Vec::new()).in_namespace(&namespace),
+        agenda: Agenda::new(Draws::new(1), control_plane),
+        scheduler: Scheduler::new(scheduler),
+        faults: Default::default(),
+        cluster,
+    };
+    Ok(World { simulation: Simulation::new(parts), namespace, zero: ZERO, n_nodes: nodes.len() })
+}
+
+fn step(at: Time, action: Action) -> Step {
+    Step { at, action, text: String::new() }
+}
+
+fn action(value: &Value, id: &str, namespace: &str) -> Result<Action, String> {
+    let text = |key: &str| value[key].as_str().map(str::to_owned);
+    if let Some(line) = text("kubectl") {
+        return parse(&line).map(|command| Action::Kubectl(Box::new(command))).map_err(|error| error.to_string());
+    }
+    if let Some(objects) = value["apply"].as_array() {
+        return Ok(Action::Apply(objects.clone()));
+    }
+    if let Some(pods) = text("evict") {
+        return Ok(Action::Evict(Eviction { namespace: namespace.to_owned(), pods }));
+    }
+    if value["addNode"].is_object() {
+        return Ok(Action::AddNode(node_manifest(&value["addNode"], id)));
+    }
+    let named = [("failNode", Action::FailNode as fn(String) -> Action), ("recoverNode", Action::RecoverNode), ("deleteNode", Action::DeleteNode)];
+    let found = named.into_iter().find_map(|(key, action)| text(key).map(action));
+    found.ok_or_else(|| format!("a step that is not known: {value}"))
+}
+
+fn node_manifest(node: &Value, id: &str) -> Value {
+    let name = node["name"].as_str().unwrap_or_default();
+    let mut labels = Map::new();
+    for (key, value) in [("kubernetes.io/hostname", name), ("kubernetes.io/os", "linux"), ("kubernetes.io/arch", "amd64"), ("topology.kubernetes.io/region", id)] {
+        labels.insert(key.to_owned(), json!(value));
+    }
+    labels.extend(node["labels"].as_object().cloned().unwrap_or_default());
+    let mut amounts = json!({ "cpu": node["cpu"], "memory": node["memory"], "pods": node["pods"] });
+    for (resource, amount) in node["resources"].as_object().into_iter().flatten() {
+        amounts[resource] = amount.clone();
+    }
+    json!({
+        "apiVersion": "v1", "kind": "Node",
+        "metadata": { "name": name, "labels": labels },
+        "spec": { "taints": node["taints"] },
+        "status": { "capacity": amounts, "allocatable": amounts },
+    })
+}
