@@ -25,8 +25,6 @@ pub mod error;
 
 pub mod api;
 pub mod kubectl;
-pub mod kubelet;
-pub mod metrics;
 pub mod modelled;
 
 pub mod cluster;
@@ -41,6 +39,7 @@ pub mod storage;
 
 pub mod simulation;
 
+pub mod metrics;
 pub mod report;
 pub mod scenario;
 pub mod workload;
