@@ -16,3 +16,4 @@ done
 "$wavetank" modelled >docs/modelled.md
 mkdir -p docs/images
 cp reports/rolling-update/lifecycle.svg docs/images/rolling-update.svg
+python3 scripts/readme.py "$(dirname "$wavetank")"
