@@ -14,4 +14,6 @@ for name in quickstart rolling-update drain; do
     rm -f "$folder"/*.csv "$folder"/*.jsonl
 done
 "$wavetank" modelled >docs/modelled.md
+mkdir -p docs/images
 cp reports/rolling-update/lifecycle.svg docs/images/rolling-update.svg
+python3 scripts/readme.py "$(dirname "$wavetank")"

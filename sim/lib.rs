@@ -25,6 +25,7 @@ pub mod error;
 
 pub mod api;
 pub mod kubectl;
+pub mod modelled;
 
 pub mod cluster;
 
@@ -32,6 +33,7 @@ pub mod client;
 pub mod controllers;
 pub mod faults;
 pub mod kubelet;
+pub mod network;
 pub mod scheduler;
 
 pub mod simulation;

@@ -1,8 +1,8 @@
 //! Golden cases of the real Kubernetes against ours.
 
 pub mod api;
-pub mod cluster;
 pub mod cases_scheduler;
+pub mod cluster;
 pub mod difference;
 pub mod kubectl;
 pub mod runner;

@@ -171,7 +171,8 @@ fn api_report(file: String, report: &ApiReport) -> FileReport {
 
 /// Recorded scenarios: what is counted are their entries, not the files.
 fn run_recordings(folder: &Path, cases: &[Value]) -> FileReport {
-    let results: Vec<_> = cases.par_iter().map(|case| (case["id"].as_str().unwrap_or_default(), cluster::check(case))).collect();
+    let results: Vec<_> =
+        cases.par_iter().map(|case| (case["id"].as_str().unwrap_or_default(), cluster::check(case))).collect();
     let mut report = FileReport { file: folder.display().to_string(), ..FileReport::default() };
     let mut families: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for (case, result) in results {

@@ -1,7 +1,7 @@
 //! Manifests in: YAML or JSON text, many documents in a file, `List` kinds flattened, to JSON values that know their place in the text.
 //!
 //! Values are what `sigs.k8s.io/yaml` makes of the text. Input is not trusted: depth, expansion of aliases and size are bounded,
-//! and what is wrong is an [`Error`] with a place.
+//! and what is wrong is an [`Error`](crate::error::Error) with a place.
 
 mod json;
 mod locate;

@@ -3,8 +3,8 @@
 
 use crate::api::node_selector::RequiredNodeAffinity;
 use crate::cluster::{
-    Agenda, Change, Cluster, ConditionStatus, ContainerState, ContainerStatus, Event, KubeletEvent,
-    NodeId, ObjectRef, PodId, PodPhase, PodStep, RestartPolicy, SchedulerEvent, Sym, Terminated, What,
+    Agenda, Change, Cluster, ConditionStatus, ContainerState, ContainerStatus, Event, KubeletEvent, NodeId, ObjectRef,
+    PodId, PodPhase, PodStep, RestartPolicy, SchedulerEvent, Sym, Terminated, What,
 };
 use crate::engine::{Span, Time};
 
