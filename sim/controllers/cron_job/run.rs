@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 use smallvec::SmallVec;
 
+use crate::api::accept::{AcceptContext, accept};
 use crate::api::kinds;
 use crate::cluster::admission::Rejection;
 use crate::cluster::objects::{self, ActiveJob, CronJob, Job, Kind};
@@ -100,7 +101,16 @@ fn create(
     cluster: &mut Cluster,
 ) -> Result<ObjId, String> {
     let template = cluster.object(id).raw["spec"]["jobTemplate"].clone();
-    let manifest = json!({ "apiVersion": "batch/v1", "kind": "Job", "spec": template["spec"] });
+    let namespace = cluster.namespace(id).to_owned();
+    let manifest = json!({
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": { "name": name, "namespace": namespace }, "spec": template["spec"],
+    });
+    let uid = cluster.next_uid_text();
+    let context = AcceptContext { lookup: None, uid: &uid, ..AcceptContext::default() };
+    let mut manifest = accept(&manifest, &context).map_err(|refusal| refusal.message)?.value;
+    if let Some(fields) = manifest.as_object_mut() {
+        fields.remove("metadata");
+    }
     let info = kinds::by_kind(Job::KIND).expect("the kind is in the table");
     let body = objects::lower(info, &manifest, &mut cluster.lowering())?;
     let mut map = |key: &str| -> LabelsId {
