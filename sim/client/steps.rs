@@ -8,9 +8,7 @@ use super::drain::Drain;
 use super::execute::execute;
 use super::select::select;
 use super::{Action, ArrivalSource, ArrivingPod, EvictionAnswer, verbs};
-use crate::cluster::{
-    Agenda, Change, Cluster, Component, Event, ObjectRef, PodId, Propagation, What, WorkloadEvent,
-};
+use crate::cluster::{Agenda, Change, Cluster, Component, Event, ObjectRef, PodId, Propagation, What, WorkloadEvent};
 use crate::engine::{Span, Time};
 use crate::kubectl::command::{self, Command};
 
@@ -106,7 +104,9 @@ impl Client {
         }
         match &action {
             Action::Evict(eviction) => match verbs::pods_to_evict(cluster, eviction) {
-                Ok(pods) => return self.send_next(idx, pods.into_iter().map(Request::Evict).collect(), cluster, agenda),
+                Ok(pods) => {
+                    return self.send_next(idx, pods.into_iter().map(Request::Evict).collect(), cluster, agenda);
+                }
                 Err(error) => return self.fail(idx, error, agenda.now()),
             },
             Action::Apply(manifests) => {

@@ -29,7 +29,13 @@ pub(super) fn compare(out: &mut Comparison, case: &Value, world: &World, recordi
 
 /// The objects of an apply that were refused, with what the server said.
 fn errors(result: &Value) -> Vec<Value> {
-    result.as_array().into_iter().flatten().map(|object| object["error"].clone()).filter(|error| !error.is_null()).collect()
+    result
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|object| object["error"].clone())
+        .filter(|error| !error.is_null())
+        .collect()
 }
 
 fn shown(action: &Action, answer: &Answer, recording: &Recording) -> Value {
@@ -60,7 +66,9 @@ fn shown(action: &Action, answer: &Answer, recording: &Recording) -> Value {
             });
             Value::Array(answers.collect())
         }
-        Action::Apply(_) => Value::Array(answer.stderr.iter().map(|line| json!({ "error": recording.names.translate(line) })).collect()),
+        Action::Apply(_) => {
+            Value::Array(answer.stderr.iter().map(|line| json!({ "error": recording.names.translate(line) })).collect())
+        }
         _ => Value::Null,
     }
 }

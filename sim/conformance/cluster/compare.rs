@@ -46,7 +46,11 @@ pub(super) fn compare(expect: &Value, view: &CompactView) -> Comparison {
     events(&mut out, &expect["eventKinds"], view, false);
     for (name, range) in expect["times"].as_object().into_iter().flatten() {
         let (least, most) = (range[0].as_f64().unwrap_or(0.0), range[1].as_f64().unwrap_or(0.0));
-        let unstable = [("created ", "podSet/created"), ("deletionMarked ", "podSet/deletionMarked"), ("removed ", "podSet/removed")];
+        let unstable = [
+            ("created ", "podSet/created"),
+            ("deletionMarked ", "podSet/deletionMarked"),
+            ("removed ", "podSet/removed"),
+        ];
         // Which of several equal pods is deleted first is chance: its time means nothing then.
         let chance = unstable.iter().any(|(prefix, _)| name.starts_with(prefix)) && pods_by_chance(expect, name);
         if chance {
@@ -54,7 +58,13 @@ pub(super) fn compare(expect: &Value, view: &CompactView) -> Comparison {
         }
         let got = view.times.get(name).copied();
         let agrees = got.is_some_and(|t| least - TOLERANCE <= t && t <= most + TOLERANCE);
-        let wanted = || Difference::new(format!("times {name}"), range.to_string(), got.map_or("never".to_owned(), |t| format!("{t:.2}")));
+        let wanted = || {
+            Difference::new(
+                format!("times {name}"),
+                range.to_string(),
+                got.map_or("never".to_owned(), |t| format!("{t:.2}")),
+            )
+        };
         out.count("times", (!agrees).then(wanted));
     }
     out
@@ -91,8 +101,10 @@ fn sequence(out: &mut Comparison, name: &str, entry: &Value, view: &CompactView)
 
 fn last_states(out: &mut Comparison, expect: &Value, view: &CompactView) {
     for (name, entry) in expect.as_object().into_iter().flatten() {
-        let paths: Vec<&str> = entry["unstableFields"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let nothing_stable = entry["object"].as_object().is_none_or(|fields| fields.keys().all(|field| paths.contains(&field.as_str())));
+        let paths: Vec<&str> =
+            entry["unstableFields"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let nothing_stable =
+            entry["object"].as_object().is_none_or(|fields| fields.keys().all(|field| paths.contains(&field.as_str())));
         if nothing_stable || (entry["stable"] != true && paths.is_empty()) {
             continue;
         }
@@ -120,7 +132,9 @@ fn forget(object: &mut Value, path: &str) {
     if fields.remove(path).is_some() {
         return;
     }
-    if let Some((first, rest)) = path.split_once('.') && let Some(inner) = fields.get_mut(first) {
+    if let Some((first, rest)) = path.split_once('.')
+        && let Some(inner) = fields.get_mut(first)
+    {
         forget(inner, rest);
     }
 }
@@ -145,8 +159,9 @@ fn events(out: &mut Comparison, expect: &Value, view: &CompactView, messages: bo
     let wanted = read(&expect[if stable { "list" } else { "stableEntries" }]);
     let missing = wanted.iter().filter(|(key, count)| got.get(*key) != Some(*count));
     let show = |key: &Vec<String>, count: u64| json!([key, count]).to_string();
-    let mut wrong: Vec<(String, String)> =
-        missing.map(|(key, count)| (show(key, *count), got.get(key).map_or("none".to_owned(), u64::to_string))).collect();
+    let mut wrong: Vec<(String, String)> = missing
+        .map(|(key, count)| (show(key, *count), got.get(key).map_or("none".to_owned(), u64::to_string)))
+        .collect();
     if stable {
         let more = got.iter().filter(|(key, _)| !wanted.contains_key(*key));
         wrong.extend(more.map(|(key, count)| ("none".to_owned(), show(key, *count))));

@@ -36,10 +36,12 @@ impl Names {
             }
             ("Pod", Some(("DaemonSet", set))) => self.count(format!("{set}@{}~", daemon_node(exported)), 0),
             ("Pod", Some(("StatefulSet", _)) | None) => own.clone(),
-            ("Pod", Some((_, owner))) => match exported["metadata"]["annotations"]["batch.kubernetes.io/job-completion-index"].as_str() {
-                Some(index) => self.count(format!("{owner}[{index}]~"), 0),
-                None => self.count(format!("{owner}~"), 0),
-            },
+            ("Pod", Some((_, owner))) => {
+                match exported["metadata"]["annotations"]["batch.kubernetes.io/job-completion-index"].as_str() {
+                    Some(index) => self.count(format!("{owner}[{index}]~"), 0),
+                    None => self.count(format!("{owner}~"), 0),
+                }
+            }
             ("Job", Some(("CronJob", cron))) => self.count(format!("{cron}-T"), 0),
             ("ControllerRevision", Some((_, owner))) => self.revision(owner, exported),
             ("EndpointSlice", _) => {
@@ -62,7 +64,9 @@ impl Names {
         let name = self.count(format!("{owner}/rev"), 1);
         let short = name.rsplit('/').next().unwrap_or_default().to_owned();
         let labels = &exported["metadata"]["labels"];
-        let hash = ["controller-revision-hash", "controller.kubernetes.io/hash"].into_iter().find_map(|key| labels[key].as_str());
+        let hash = ["controller-revision-hash", "controller.kubernetes.io/hash"]
+            .into_iter()
+            .find_map(|key| labels[key].as_str());
         if let Some(hash) = hash {
             self.texts.insert(hash.to_owned(), short);
         }
@@ -78,7 +82,10 @@ impl Names {
 
     /// What stands for a `pod-template-hash`: `#REVISION` of the ReplicaSet that has it.
     pub(super) fn hash(&self, hash: &str) -> Value {
-        let set = self.texts.iter().find(|(own, name)| own.ends_with(&format!("-{hash}")) && name.contains('#') && !name.contains('~'));
+        let set = self
+            .texts
+            .iter()
+            .find(|(own, name)| own.ends_with(&format!("-{hash}")) && name.contains('#') && !name.contains('~'));
         let revision = set.and_then(|(_, name)| name.split_once('#')).map(|(_, revision)| format!("#{revision}"));
         Value::String(revision.unwrap_or_else(|| hash.to_owned()))
     }

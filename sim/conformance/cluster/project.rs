@@ -66,7 +66,11 @@ fn metadata(out: &mut Map<String, Value>, kind: &str, metadata: &Value, names: &
     out.insert("labels".into(), Value::Object(labels));
     let annotations = metadata["annotations"].as_object().into_iter().flatten();
     let annotations: Map<String, Value> = annotations
-        .filter(|(key, _)| !key.starts_with("node.alpha") && !key.starts_with("endpoints.kubernetes.io/") && *key != "autoscaling.alpha.kubernetes.io/conditions")
+        .filter(|(key, _)| {
+            !key.starts_with("node.alpha")
+                && !key.starts_with("endpoints.kubernetes.io/")
+                && *key != "autoscaling.alpha.kubernetes.io/conditions"
+        })
         .map(|(key, value)| {
             let text = value.as_str().unwrap_or_default();
             let is_time = key.ends_with("timestamp") || key.ends_with("restartedAt");
@@ -85,7 +89,13 @@ fn metadata(out: &mut Map<String, Value>, kind: &str, metadata: &Value, names: &
     }
     let owners = metadata["ownerReferences"].as_array().into_iter().flatten();
     let owners: Vec<Value> = owners
-        .map(|owner| json!([owner["kind"], names.translate(owner["name"].as_str().unwrap_or_default()), owner["controller"].as_bool().unwrap_or(false)]))
+        .map(|owner| {
+            json!([
+                owner["kind"],
+                names.translate(owner["name"].as_str().unwrap_or_default()),
+                owner["controller"].as_bool().unwrap_or(false)
+            ])
+        })
         .collect();
     if !owners.is_empty() {
         out.insert("owners".into(), Value::Array(owners));
@@ -137,7 +147,8 @@ fn pod(out: &mut Map<String, Value>, pod: &Value, names: &Names) {
     }
     out.insert("phase".into(), status["phase"].clone());
     out.insert("qos".into(), status["qosClass"].clone());
-    let ready = status["conditions"].as_array().into_iter().flatten().any(|c| c["type"] == "Ready" && c["status"] == "True");
+    let ready =
+        status["conditions"].as_array().into_iter().flatten().any(|c| c["type"] == "Ready" && c["status"] == "True");
     out.insert("ready".into(), json!(ready));
     let containers = status["containerStatuses"].as_array().into_iter().flatten().map(|container| {
         let (state, detail) = container["state"].as_object().and_then(|state| state.iter().next()).map_or(("waiting", &Value::Null), |(state, detail)| (state.as_str(), detail));
@@ -164,7 +175,9 @@ fn pod(out: &mut Map<String, Value>, pod: &Value, names: &Names) {
 }
 
 fn images(pod_spec: &Value) -> Value {
-    Value::Array(pod_spec["containers"].as_array().into_iter().flatten().map(|container| container["image"].clone()).collect())
+    Value::Array(
+        pod_spec["containers"].as_array().into_iter().flatten().map(|container| container["image"].clone()).collect(),
+    )
 }
 
 fn node(out: &mut Map<String, Value>, spec: &Value) {
@@ -209,15 +222,29 @@ fn workload_spec(kind: &str, spec: &Value) -> Value {
         "Deployment" => &["replicas", "progressDeadlineSeconds", "minReadySeconds", "paused"],
         "ReplicaSet" | "ReplicationController" => &["replicas", "minReadySeconds"],
         "StatefulSet" => &["replicas", "podManagementPolicy", "minReadySeconds", "ordinals"],
-        "Job" => &["parallelism", "completions", "suspend", "backoffLimit", "backoffLimitPerIndex", "activeDeadlineSeconds", "completionMode", "podReplacementPolicy"],
-        "CronJob" => &["schedule", "suspend", "concurrencyPolicy", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"],
+        "Job" => &[
+            "parallelism",
+            "completions",
+            "suspend",
+            "backoffLimit",
+            "backoffLimitPerIndex",
+            "activeDeadlineSeconds",
+            "completionMode",
+            "podReplacementPolicy",
+        ],
+        "CronJob" => {
+            &["schedule", "suspend", "concurrencyPolicy", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"]
+        }
         "PodDisruptionBudget" => &["minAvailable", "maxUnavailable", "unhealthyPodEvictionPolicy"],
         "HorizontalPodAutoscaler" => &["minReplicas", "maxReplicas"],
         "ResourceQuota" => &["hard"],
         _ => &[],
     };
-    let mut out: Map<String, Value> =
-        fields.iter().filter(|field| !spec[**field].is_null()).map(|field| ((*field).to_owned(), spec[*field].clone())).collect();
+    let mut out: Map<String, Value> = fields
+        .iter()
+        .filter(|field| !spec[**field].is_null())
+        .map(|field| ((*field).to_owned(), spec[*field].clone()))
+        .collect();
     if matches!(kind, "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet" | "DaemonSet") {
         out.insert("images".into(), images(&spec["template"]["spec"]));
     }
@@ -229,15 +256,23 @@ fn workload_status(kind: &str, status: &Value, names: &Names) -> Value {
     for (key, value) in status.as_object().into_iter().flatten() {
         match key.as_str() {
             "conditions" | "currentMetrics" | "lastScaleTime" => {}
-            "startTime" | "completionTime" | "lastScheduleTime" | "lastSuccessfulTime" => _ = out.insert(key.clone(), json!(true)),
+            "startTime" | "completionTime" | "lastScheduleTime" | "lastSuccessfulTime" => {
+                _ = out.insert(key.clone(), json!(true))
+            }
             "uncountedTerminatedPods" => _ = out.insert("uncounted".into(), json!({})),
             "disruptedPods" => {
-                let pods: Vec<String> = value.as_object().into_iter().flatten().map(|(pod, _)| names.translate(pod)).collect();
+                let pods: Vec<String> =
+                    value.as_object().into_iter().flatten().map(|(pod, _)| names.translate(pod)).collect();
                 out.insert(key.clone(), json!(pods));
             }
             "active" if kind == "CronJob" => {
-                let mut jobs: Vec<String> =
-                    value.as_array().into_iter().flatten().filter_map(|job| job["name"].as_str()).map(|job| names.translate(job)).collect();
+                let mut jobs: Vec<String> = value
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|job| job["name"].as_str())
+                    .map(|job| names.translate(job))
+                    .collect();
                 jobs.sort();
                 out.insert(key.clone(), json!(jobs));
             }
@@ -248,7 +283,9 @@ fn workload_status(kind: &str, status: &Value, names: &Names) -> Value {
         }
     }
     if kind == "CronJob" {
-        for (field, default) in [("active", json!([])), ("lastScheduleTime", json!(false)), ("lastSuccessfulTime", json!(false))] {
+        for (field, default) in
+            [("active", json!([])), ("lastScheduleTime", json!(false)), ("lastSuccessfulTime", json!(false))]
+        {
             out.entry(field).or_insert(default);
         }
     }

@@ -120,7 +120,9 @@ fn states(entry: &Entry, key: &str, tracks: &mut Tracks, view: &mut CompactView)
     let revision = &entry.value["annotations"]["deployment.kubernetes.io/revision"];
     match entry.kind {
         "Deployment" => tracks.note(format!("revision/{}", entry.name), entry.t, revision.clone()),
-        "ReplicaSet" if !revision.is_null() => tracks.note(format!("revision/{}", entry.name), entry.t, revision.clone()),
+        "ReplicaSet" if !revision.is_null() => {
+            tracks.note(format!("revision/{}", entry.name), entry.t, revision.clone())
+        }
         "Node" => tracks.note(format!("taints/{}", entry.name), entry.t, entry.value["taints"].clone()),
         "EndpointSlice" => {
             let endpoints = entry.value["endpoints"].as_array().into_iter().flatten();
@@ -206,7 +208,8 @@ fn finish(tracks: Tracks, end: f64, view: &mut CompactView) {
             }
         }
         if let Some(what) = name.strip_prefix("pods/") {
-            let mut sorted: Vec<String> = track.iter().filter_map(|(_, name)| name.as_str().map(str::to_owned)).collect();
+            let mut sorted: Vec<String> =
+                track.iter().filter_map(|(_, name)| name.as_str().map(str::to_owned)).collect();
             sorted.sort();
             view.sequences.insert(format!("podSet/{what}"), sorted.into_iter().map(Value::String).collect());
         }

@@ -36,7 +36,8 @@ pub(super) fn build(scenario: &Value) -> Result<World, String> {
     let mut cluster = Cluster::new(MINUTE + second - 2);
     for name in ["default", "kube-system", "kube-node-lease", namespace.as_str()] {
         let labels = json!({ "kubernetes.io/metadata.name": name });
-        let manifest = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name, "labels": labels } });
+        let manifest =
+            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name, "labels": labels } });
         cluster.create_from(&manifest)?;
     }
     let control_plane = ControlPlane {
@@ -49,7 +50,8 @@ pub(super) fn build(scenario: &Value) -> Result<World, String> {
         ..ControlPlane::realistic()
     };
     let nodes = scenario["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut steps: Vec<Step> = nodes.iter().map(|node| step(REGISTER, Action::AddNode(node_manifest(node, id)))).collect();
+    let mut steps: Vec<Step> =
+        nodes.iter().map(|node| step(REGISTER, Action::AddNode(node_manifest(node, id)))).collect();
     if let Some(objects) = scenario["objects"].as_array().filter(|objects| !objects.is_empty()) {
         steps.push(step(ZERO, Action::Apply(objects.clone())));
     }
@@ -88,7 +90,11 @@ fn action(value: &Value, id: &str, namespace: &str) -> Result<Action, String> {
     if value["addNode"].is_object() {
         return Ok(Action::AddNode(node_manifest(&value["addNode"], id)));
     }
-    let named = [("failNode", Action::FailNode as fn(String) -> Action), ("recoverNode", Action::RecoverNode), ("deleteNode", Action::DeleteNode)];
+    let named = [
+        ("failNode", Action::FailNode as fn(String) -> Action),
+        ("recoverNode", Action::RecoverNode),
+        ("deleteNode", Action::DeleteNode),
+    ];
     let found = named.into_iter().find_map(|(key, action)| text(key).map(action));
     found.ok_or_else(|| format!("a step that is not known: {value}"))
 }
@@ -96,7 +102,12 @@ fn action(value: &Value, id: &str, namespace: &str) -> Result<Action, String> {
 fn node_manifest(node: &Value, id: &str) -> Value {
     let name = node["name"].as_str().unwrap_or_default();
     let mut labels = Map::new();
-    for (key, value) in [("kubernetes.io/hostname", name), ("kubernetes.io/os", "linux"), ("kubernetes.io/arch", "amd64"), ("topology.kubernetes.io/region", id)] {
+    for (key, value) in [
+        ("kubernetes.io/hostname", name),
+        ("kubernetes.io/os", "linux"),
+        ("kubernetes.io/arch", "amd64"),
+        ("topology.kubernetes.io/region", id),
+    ] {
         labels.insert(key.to_owned(), json!(value));
     }
     labels.extend(node["labels"].as_object().cloned().unwrap_or_default());
