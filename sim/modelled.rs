@@ -32,13 +32,29 @@ const fn row(kind: &'static str, extent: Extent, what: &'static str) -> KindRow 
 
 /// All kinds, with what the simulation makes of them.
 pub const KINDS: &[KindRow] = &[
-    row("Pod", Extent::Modelled, "life from scheduling to removal: image pulls, init containers and sidecars, probes, hooks, restarts with back-off, termination, deadlines, readiness gates"),
-    row("Node", Extent::Modelled, "capacity, taints, conditions, heartbeats, failure and recovery, taint eviction by zone"),
+    row(
+        "Pod",
+        Extent::Modelled,
+        "life from scheduling to removal: image pulls, init containers and sidecars, probes, hooks, restarts with back-off, termination, deadlines, readiness gates",
+    ),
+    row(
+        "Node",
+        Extent::Modelled,
+        "capacity, taints, conditions, heartbeats, failure and recovery, taint eviction by zone",
+    ),
     row("Namespace", Extent::Modelled, "admission and ordered deletion"),
-    row("Deployment", Extent::Modelled, "rolling update, recreate, proportional scaling, pause, revisions and rollback, progress deadline"),
+    row(
+        "Deployment",
+        Extent::Modelled,
+        "rolling update, recreate, proportional scaling, pause, revisions and rollback, progress deadline",
+    ),
     row("ReplicaSet", Extent::Modelled, "creation, adoption, release, deletion ranking, minReadySeconds"),
     row("ReplicationController", Extent::Modelled, "as ReplicaSet"),
-    row("Job", Extent::Modelled, "completions, parallelism, back-off, deadline, suspension, pod failure policy, indexed jobs, success policy, removal after ttlSecondsAfterFinished"),
+    row(
+        "Job",
+        Extent::Modelled,
+        "completions, parallelism, back-off, deadline, suspension, pod failure policy, indexed jobs, success policy, removal after ttlSecondsAfterFinished",
+    ),
     row("Service", Extent::Modelled, "endpoints follow the readiness of pods; no request is routed"),
     row("EndpointSlice", Extent::Modelled, "written by the controller of Services"),
     row("PriorityClass", Extent::Modelled, "priority admission and preemption"),
@@ -47,8 +63,16 @@ pub const KINDS: &[KindRow] = &[
     row("ResourceQuota", Extent::Modelled, "usage, and refusal of pods that controllers create above it"),
     row("ServiceAccount", Extent::Modelled, "`default` in every namespace, pull secrets; requests are not authorised"),
     row("Event", Extent::Modelled, "recorded, counted and aggregated as client-go does"),
-    row("StatefulSet", Extent::Modelled, "ordered and parallel pods, rolling update with partition, revisions; its volumes are not bound"),
-    row("DaemonSet", Extent::Modelled, "one pod per eligible node, rolling update with surge or unavailability, OnDelete"),
+    row(
+        "StatefulSet",
+        Extent::Modelled,
+        "ordered and parallel pods, rolling update with partition, revisions; its volumes are not bound",
+    ),
+    row(
+        "DaemonSet",
+        Extent::Modelled,
+        "one pod per eligible node, rolling update with surge or unavailability, OnDelete",
+    ),
     row("CronJob", Extent::Modelled, "schedules with time zones, concurrency policies, history, missed starts"),
     row("HorizontalPodAutoscaler", Extent::Modelled, "metrics from modelled usage, behaviours, stabilisation"),
     row("ControllerRevision", Extent::Modelled, "written by StatefulSets and DaemonSets"),
@@ -107,11 +131,26 @@ valid and not modelled is a warning; a part of the scenario format that is not b
 
 /// Parts of a cluster that are no objects.
 const PARTS: &[(&str, &str)] = &[
-    ("API server", "defaulting, validation, immutable fields, admission of pods, resource versions, generations, finalizers; no webhooks, no authorisation, no API latency under load"),
-    ("latency of the control plane", "watch delay, writes, client rate limits, work-queue back-off: profile `realistic` (an assumption, every number can be set) or `ideal` (all zero)"),
-    ("kube-scheduler", "queue with back-off and hints, all plugins of the default profile, preemption, KubeSchedulerConfiguration; no extenders"),
-    ("kubelet", "image pulls with a cache per node, probes, restarts, termination, eviction by priority and usage; no cgroups: CPU is not throttled"),
-    ("containers", "run, exit, start and stop as the scenario's `models` or the pod's `wavetank.dev/` annotations say; no code runs"),
+    (
+        "API server",
+        "defaulting, validation, immutable fields, admission of pods, resource versions, generations, finalizers; no webhooks, no authorisation, no API latency under load",
+    ),
+    (
+        "latency of the control plane",
+        "watch delay, writes, client rate limits, work-queue back-off: profile `realistic` (an assumption, every number can be set) or `ideal` (all zero)",
+    ),
+    (
+        "kube-scheduler",
+        "queue with back-off and hints, all plugins of the default profile, preemption, KubeSchedulerConfiguration; no extenders",
+    ),
+    (
+        "kubelet",
+        "image pulls with a cache per node, probes, restarts, termination, eviction by priority and usage; no cgroups: CPU is not throttled",
+    ),
+    (
+        "containers",
+        "run, exit, start and stop as the scenario's `models` or the pod's `wavetank.dev/` annotations say; no code runs",
+    ),
     ("network", "endpoints of Services; no requests, DNS, proxies or policies yet"),
     ("storage", "the scheduler's volume plugins; no binding, attaching or mounting yet"),
     ("failures", "nodes fail and recover by steps; zones, partitions and drawn failures are not built yet"),

@@ -124,10 +124,11 @@ pub fn accept(value: &Value, context: &AcceptContext<'_>) -> Result<Accepted, Re
         reset_status(&mut object, info, &version);
     }
     if info.kind == "Pod"
-        && let Some(lookup) = context.lookup {
-            admission::admit_pod(&mut object, &namespace, context.suffix, lookup)
-                .map_err(|what| forbidden(&object, info, &what))?;
-        }
+        && let Some(lookup) = context.lookup
+    {
+        admission::admit_pod(&mut object, &namespace, context.suffix, lookup)
+            .map_err(|what| forbidden(&object, info, &what))?;
+    }
     (rules.prepare)(&mut object, Birth { uid: context.uid, now: context.now });
     let meta = ensure(&mut object, "metadata");
     if rules.has_generation {

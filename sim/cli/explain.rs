@@ -40,10 +40,11 @@ pub(super) fn explain(args: &ExplainArgs, global: &Global) -> Result<Exit, Failu
     let loaded = load(std::slice::from_ref(&args.file), &global.load_options(false))?;
     global.warn(&loaded.warnings);
     let mut simulation = before_last_decision(args, &loaded.scenario)?;
-    let pod = simulation.cluster.find_pod(&args.namespace, &args.name).ok_or_else(|| {
-        Error::new(format!("there is no pod {}/{} at {}", args.namespace, args.name, simulation.now()))
-            .help(format!("see `wavetank get pods -n {} {}`", args.namespace, args.file.display()))
-    })?;
+    let pod =
+        simulation.cluster.find_pod(&args.namespace, &args.name).ok_or_else(|| {
+            Error::new(format!("there is no pod {}/{} at {}", args.namespace, args.name, simulation.now()))
+                .help(format!("see `wavetank get pods -n {} {}`", args.namespace, args.file.display()))
+        })?;
     let explanation = simulation.scheduler.explain(pod, &simulation.cluster).ok_or_else(|| {
         Error::new(format!("no scheduler of this run is responsible for {}/{}", args.namespace, args.name))
             .help("see `spec.schedulerName` of the pod")

@@ -7,9 +7,10 @@ use serde_json::json;
 
 use super::run::{RunOptions, run_scenario};
 use super::{Exit, Failure, Global};
-use crate::engine::Span;
+use crate::engine::{Span, Time};
 use crate::error::Error;
 use crate::scenario::{LoadOptions, load_scenario_text};
+use crate::workload::{Input, ReadOptions, Trace};
 
 /// Arguments of `replay`.
 #[derive(Args, Debug)]
@@ -38,7 +39,7 @@ pub(crate) struct ReplayArgs {
     /// How many times faster than recorded arrivals come
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     speed: f64,
-    /// Replay this long at most; default is until nothing is left to happen
+    /// Replay this long at most [default: until the last workload would have ended, and an hour]
     #[arg(long, value_name = "TIME")]
     horizon: Option<Span>,
     /// At most so many rows
@@ -68,13 +69,17 @@ pub(super) fn replay(args: &ReplayArgs, global: &Global) -> Result<Exit, Failure
         None => json!({ "name": "node", "count": args.node_count,
             "capacity": { "cpu": args.node_cpu, "memory": args.node_memory, "nvidia.com/gpu": "8", "alibabacloud.com/gpu-milli": "8000" } }),
     };
+    let horizon = match args.horizon {
+        Some(horizon) => horizon,
+        None => last_end(args)?,
+    };
     let mut scenario = json!({
         "apiVersion": "wavetank.dev/v1alpha1",
         "kind": "Scenario",
         "metadata": { "name": name },
         "spec": {
             "until": "settled",
-            "horizon": args.horizon.unwrap_or(Span::from_secs(10 * 366 * 86_400)).to_string(),
+            "horizon": horizon.to_string(),
             "cluster": { "nodePools": [pool] },
             "workload": [{ "trace": {
                 "file": args.trace, "format": args.format, "speed": args.speed, "limit": args.limit,
@@ -84,9 +89,6 @@ pub(super) fn replay(args: &ReplayArgs, global: &Global) -> Result<Exit, Failure
     });
     if let Some(scheduler) = &args.scheduler {
         scenario["spec"]["scheduler"] = json!({ "configFrom": scheduler });
-    }
-    if args.horizon.is_none() {
-        scenario["spec"]["samplePeriod"] = json!("10m");
     }
     let text = serde_json::to_string_pretty(&scenario).map_err(|error| Error::new(error.to_string()))?;
     let options = LoadOptions { recursive: false, ..global.load_options(false) };
@@ -99,4 +101,21 @@ pub(super) fn replay(args: &ReplayArgs, global: &Global) -> Result<Exit, Failure
         (None, false) => Some(PathBuf::from("reports").join(&loaded.scenario.name)),
     };
     run_scenario(&loaded.scenario, &RunOptions { folder, json: args.json }, global)
+}
+
+/// When the last workload of the trace would end if everything started at once, and an hour.
+fn last_end(args: &ReplayArgs) -> Result<Span, Failure> {
+    let options = ReadOptions {
+        speed: args.speed,
+        limit: args.limit,
+        skip_bad_rows: args.skip_bad_rows,
+        ..ReadOptions::default()
+    };
+    let trace = Trace::open(Input::file(&args.trace), args.format.as_deref(), options)?;
+    let mut end = Time::ZERO;
+    for arrival in trace.arrivals()? {
+        let arrival = arrival?;
+        end = end.max(arrival.at + arrival.duration.unwrap_or(Span::ZERO));
+    }
+    Ok(end.since(Time::ZERO) + Span::from_secs(3600))
 }

@@ -1,9 +1,8 @@
 //! Kubernetes `Event`s: recorded, counted up and aggregated as client-go's event correlator does
 //! (client-go, `tools/record/events_cache.go`).
 
-use std::collections::BTreeSet;
-
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use super::change::{Change, What};
 use super::ids::{EventId, NodeId, ObjectRef, Sym};
@@ -53,26 +52,38 @@ pub struct EventRecord {
     pub count: u32,
 }
 
-type Similar = (ObjectRef, Sym, EventType, Sym, Sym);
-
 /// All events of a run, with the correlator's caches.
 #[derive(Clone, Debug, Default)]
 pub struct EventRecorder {
     records: IdVec<EventId, EventRecord>,
-    same: FxHashMap<(Similar, EventMessage), EventId>,
-    similar: FxHashMap<Similar, SimilarEvents>,
-    spam: FxHashMap<(Sym, ObjectRef), Bucket>,
+    /// What the correlator remembers, by the object that events are about; forgotten with the object.
+    correlators: FxHashMap<ObjectRef, Box<Correlator>>,
 }
 
+/// The correlator's caches for one object: few entries, searched in order.
 #[derive(Clone, Debug, Default)]
+struct Correlator {
+    similar: SmallVec<[SimilarEvents; 4]>,
+    buckets: SmallVec<[Bucket; 2]>,
+}
+
+/// Events that differ in their message alone (client-go, `EventAggregatorByReasonFunc`).
+#[derive(Clone, Debug)]
 struct SimilarEvents {
+    source: Sym,
+    event_type: EventType,
+    reason: Sym,
     last: Time,
-    messages: BTreeSet<EventMessage>,
+    /// The events recorded one by one, with what tells them apart; at most [`MAX_SIMILAR`] are compared.
+    single: SmallVec<[(EventMessage, Sym, EventId); 1]>,
+    /// The event that stands for all further ones.
     combined: Option<EventId>,
 }
 
+/// What one source may still say of an object.
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
+    source: Sym,
     tokens: f64,
     at: Time,
 }
@@ -114,23 +125,21 @@ impl EventRecorder {
         self.records.is_empty()
     }
 
+    /// Forgets what the correlator remembers of an object that is gone. Its events stay.
+    pub(super) fn forget(&mut self, object: ObjectRef) {
+        self.correlators.remove(&object);
+    }
+
     /// Records an event; `None` if the spam filter drops it.
     fn record(&mut self, new: EventRecord) -> Option<EventId> {
-        let key = (new.object, new.reason, new.event_type, new.source, new.container);
-        let similar = self.similar.entry(key).or_default();
-        if new.first.since(similar.last) > SIMILAR_INTERVAL {
-            *similar = SimilarEvents::default();
-        }
-        similar.last = new.first;
-        // The scheduler uses the newer events API, which neither aggregates nor drops.
-        if similar.messages.len() < MAX_SIMILAR || similar.messages.contains(&new.message) {
-            similar.messages.insert(new.message);
-        }
-        let combine = similar.messages.len() >= MAX_SIMILAR && !self.same.contains_key(&(key, new.message));
-        let known = if combine { similar.combined } else { self.same.get(&(key, new.message)).copied() };
-        if !self.spam_allows(&new) {
+        let correlator = self.correlators.entry(new.object).or_default();
+        if !correlator.allows(&new) {
             return None;
         }
+        let similar = correlator.similar_to(&new);
+        let same = similar.single.iter().find(|known| (known.0, known.1) == (new.message, new.container));
+        let combine = same.is_none() && similar.single.len() + 1 >= MAX_SIMILAR;
+        let known = if combine { similar.combined } else { same.map(|known| known.2) };
         let id = match known {
             Some(id) => {
                 let record = &mut self.records[id];
@@ -141,16 +150,42 @@ impl EventRecorder {
             None => self.records.push(EventRecord { combined: combine, ..new }),
         };
         match combine {
-            true => self.similar.entry(key).or_default().combined = Some(id),
-            false => _ = self.same.insert((key, new.message), id),
+            true => similar.combined = Some(id),
+            false if known.is_none() => similar.single.push((new.message, new.container, id)),
+            false => {}
         }
         Some(id)
     }
+}
 
-    fn spam_allows(&mut self, new: &EventRecord) -> bool {
-        let bucket = self.spam.entry((new.source, new.object)).or_insert(Bucket { tokens: SPAM_BURST, at: new.first });
+impl Correlator {
+    /// The similar events of `new`, begun anew after a long interval.
+    fn similar_to(&mut self, new: &EventRecord) -> &mut SimilarEvents {
+        let key = (new.source, new.event_type, new.reason);
+        let place = self.similar.iter().position(|known| (known.source, known.event_type, known.reason) == key);
+        let place = place.unwrap_or_else(|| {
+            let (single, combined) = (SmallVec::new(), None);
+            let (source, event_type, reason) = key;
+            self.similar.push(SimilarEvents { source, event_type, reason, last: new.first, single, combined });
+            self.similar.len() - 1
+        });
+        let similar = &mut self.similar[place];
+        if new.first.since(similar.last) > SIMILAR_INTERVAL {
+            (similar.single, similar.combined) = (SmallVec::new(), None);
+        }
+        similar.last = new.first;
+        similar
+    }
+
+    /// Takes a token of the source (client-go, `EventSourceObjectSpamFilter`).
+    fn allows(&mut self, new: &EventRecord) -> bool {
+        let place = self.buckets.iter().position(|bucket| bucket.source == new.source).unwrap_or_else(|| {
+            self.buckets.push(Bucket { source: new.source, tokens: SPAM_BURST, at: new.first });
+            self.buckets.len() - 1
+        });
+        let bucket = &mut self.buckets[place];
         let refill = new.first.since(bucket.at).as_secs_f64() / SPAM_REFILL.as_secs_f64();
-        *bucket = Bucket { tokens: (bucket.tokens + refill).min(SPAM_BURST), at: new.first };
+        (bucket.tokens, bucket.at) = ((bucket.tokens + refill).min(SPAM_BURST), new.first);
         let allowed = bucket.tokens >= 1.0;
         if allowed {
             bucket.tokens -= 1.0;

@@ -17,8 +17,12 @@ pub struct PodControl {
     n_created: FxHashMap<ObjId, u64>,
     /// The pods of ReplicaSets and ReplicationControllers, counted.
     pub owned: OwnedPods,
-    admitted: FxHashMap<(SpecId, Sym), Result<(SpecId, Option<Sym>), Rejection>>,
+    /// What admission makes of a template's spec in a namespace.
+    admitted: FxHashMap<(SpecId, Sym), Admitted>,
 }
+
+/// A spec as admission leaves it, with what LimitRanger says of it, or why it is refused.
+type Admitted = Result<(SpecId, Option<Sym>), Rejection>;
 
 /// A pod that a controller wants.
 #[derive(Clone, Debug)]

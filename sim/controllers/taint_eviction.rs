@@ -37,10 +37,10 @@ impl Controller for TaintEvictionController {
 
     fn observe(&mut self, change: Change, cluster: &Cluster, keys: &mut Keys<'_>) {
         match (change.object, change.what) {
-            (ObjectRef::Node(node), What::Created | What::Taints | What::Removed) => {
-                if !no_execute(node, cluster).is_empty() || self.tainted.contains_key(&node) {
-                    keys.add(node);
-                }
+            (ObjectRef::Node(node), What::Created | What::Taints | What::Removed)
+                if !no_execute(node, cluster).is_empty() || self.tainted.contains_key(&node) =>
+            {
+                keys.add(node);
             }
             (ObjectRef::Pod(pod), What::Created | What::Bound(_) | What::Spec) => {
                 let Some(node) = cluster.pod(pod).node else { return };
@@ -49,11 +49,7 @@ impl Controller for TaintEvictionController {
                     keys.add(pod);
                 }
             }
-            (ObjectRef::Pod(pod), What::Removed) => {
-                if self.timers.contains_key(&pod) {
-                    keys.add(pod);
-                }
-            }
+            (ObjectRef::Pod(pod), What::Removed) if self.timers.contains_key(&pod) => keys.add(pod),
             _ => {}
         }
     }

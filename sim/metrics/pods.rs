@@ -102,17 +102,17 @@ impl PodRecords {
                     record.running.get_or_insert(at);
                 }
             }
-            What::Condition(condition) if condition.kind == cluster.words.ready => {
-                if row.conditions.is_true(condition.kind) {
-                    record.ready.get_or_insert(at);
-                }
+            What::Condition(condition)
+                if condition.kind == cluster.words.ready && row.conditions.is_true(condition.kind) =>
+            {
+                record.ready.get_or_insert(at);
             }
-            What::Condition(condition) if condition.kind == cluster.words.pod_scheduled => {
-                if row.node.is_none()
-                    && row.conditions.get(condition.kind).is_some_and(|c| c.reason == cluster.words.unschedulable)
-                {
-                    record.n_failed_attempts += 1;
-                }
+            What::Condition(condition)
+                if condition.kind == cluster.words.pod_scheduled
+                    && row.node.is_none()
+                    && row.conditions.get(condition.kind).is_some_and(|c| c.reason == cluster.words.unschedulable) =>
+            {
+                record.n_failed_attempts += 1;
             }
             What::Phase if row.phase.is_terminal() => _ = record.ended.get_or_insert(at),
             What::Deleting => _ = record.deleting.get_or_insert(at),

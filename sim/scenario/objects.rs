@@ -23,7 +23,7 @@ pub struct AcceptedObjects {
 ///
 /// Every refusal, in the order of the documents.
 pub fn accept_all(documents: &[Document]) -> Result<AcceptedObjects, Vec<Error>> {
-    let results: Vec<Result<(Value, Vec<Error>), Vec<Error>>> = documents.par_iter().map(accept_one).collect();
+    let results: Vec<_> = documents.par_iter().map(accept_one).collect();
     let (mut accepted, mut errors) = (AcceptedObjects::default(), Vec::new());
     for result in results {
         match result {

@@ -58,7 +58,11 @@ const VERBS: &[Verb] = &[
 /// # Errors
 ///
 /// Every step that is wrong, with its place.
-pub(super) fn steps(document: &Document, steps: &[Value], folder: &Path) -> Result<(Vec<Step>, Vec<Fault>), Vec<Error>> {
+pub(super) fn steps(
+    document: &Document,
+    steps: &[Value],
+    folder: &Path,
+) -> Result<(Vec<Step>, Vec<Fault>), Vec<Error>> {
     let (mut read, mut faults, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for (idx, value) in steps.iter().enumerate() {
         let reader = StepReader { document, path: format!("spec.steps[{idx}]"), folder };

@@ -8,9 +8,9 @@
 
 use std::collections::BTreeMap;
 
-use super::explain::Explanation;
 use super::client::Client;
 use super::eviction::{Evictions, Progress};
+use super::explain::Explanation;
 use super::framework::names::PluginName;
 use super::message::event_note;
 use super::nominator::Nominator;

@@ -1,9 +1,9 @@
 //! `Policy`: the wide door of scheduling. Pods and a view of the cluster go in, decisions come out; when pods are tried and what
 //! becomes of a decision is the driver's business (see [`super::cycle`]). The kube-scheduler framework is one policy.
 
+use super::explain::Explanation;
 use super::framework::names::{PluginName, PluginSet};
 use super::nominator::Nominator;
-use super::explain::Explanation;
 use crate::cluster::{Change, Cluster, NodeId, PodId};
 
 /// An algorithm that places pods.

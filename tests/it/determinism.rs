@@ -64,7 +64,15 @@ fn reports_are_the_same_to_the_byte() {
     for (folder, threads) in [(&first, "1"), (&second, "8")] {
         let folder = folder.to_str().expect("UTF-8");
         // The first shows progress where standard error is a terminal, the second never.
-        wavetank(&["run", "drain.yaml", "--out", folder, "--threads", threads, if threads == "8" { "-q" } else { "--color=never" }]);
+        wavetank(&[
+            "run",
+            "drain.yaml",
+            "--out",
+            folder,
+            "--threads",
+            threads,
+            if threads == "8" { "-q" } else { "--color=never" },
+        ]);
     }
     let (first, second) = (files(&first), files(&second));
     assert!(first.len() >= 10, "{:?}", first.keys());

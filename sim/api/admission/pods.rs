@@ -127,10 +127,11 @@ fn priority(spec: &mut Value, lookup: &dyn Lookup) -> Result<(), String> {
     };
     let policy = policy.unwrap_or("PreemptLowerPriority");
     if name.is_empty()
-        && let Some(class) = &class {
-            let name = text(get(class, "metadata"), "name").to_owned();
-            put(spec, "priorityClassName", name);
-        }
+        && let Some(class) = &class
+    {
+        let name = text(get(class, "metadata"), "name").to_owned();
+        put(spec, "priorityClassName", name);
+    }
     if let Some(own) = maybe_int(spec, "priority").filter(|&own| own != value) {
         return Err(format!(
             "the integer value of priority ({own}) must not be provided in pod spec; priority admission controller computed {value} from \

@@ -135,8 +135,7 @@ pub fn steps(value: &Value, path: &str) -> Vec<Step> {
 /// The end of a bracketed key: the last `]` before the path goes on.
 fn bracket_end(inside: &str) -> usize {
     let mut ends = inside.match_indices(']').map(|(at, _)| at);
-    ends.find(|at| inside[at + 1..].is_empty() || inside[at + 1..].starts_with(['.', '[']))
-        .unwrap_or(inside.len())
+    ends.find(|at| inside[at + 1..].is_empty() || inside[at + 1..].starts_with(['.', '['])).unwrap_or(inside.len())
 }
 
 #[cfg(test)]

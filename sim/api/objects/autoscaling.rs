@@ -94,7 +94,7 @@ fn target_reference(reference: &Value, path: &Path<'_>, causes: &mut Causes) {
     }
     let version = text(reference, "apiVersion");
     let group_is_missing =
-        !version.contains('/') && !(version == "v1" && text(reference, "kind") == "ReplicationController");
+        !version.contains('/') && (version != "v1" || text(reference, "kind") != "ReplicationController");
     if path.to_string().ends_with("scaleTargetRef") && group_is_missing {
         causes.invalid(&path.child("apiVersion"), version, "apiVersion must specify API group");
     }

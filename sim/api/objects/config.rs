@@ -75,15 +75,13 @@ pub(super) fn validate_secret(object: &Value, causes: &mut Causes) {
         }
         "kubernetes.io/dockercfg" => docker(bytes(".dockercfg"), ".dockercfg", causes),
         "kubernetes.io/dockerconfigjson" => docker(bytes(".dockerconfigjson"), ".dockerconfigjson", causes),
-        "kubernetes.io/basic-auth"
-            if !has_key("username") && !has_key("password") => {
-                causes.required(&path.key("username"), "");
-                causes.required(&path.key("password"), "");
-            }
-        "kubernetes.io/ssh-auth"
-            if bytes("ssh-privatekey").is_none_or(|bytes| bytes.is_empty()) => {
-                causes.required(&path.key("ssh-privatekey"), "");
-            }
+        "kubernetes.io/basic-auth" if !has_key("username") && !has_key("password") => {
+            causes.required(&path.key("username"), "");
+            causes.required(&path.key("password"), "");
+        }
+        "kubernetes.io/ssh-auth" if bytes("ssh-privatekey").is_none_or(|bytes| bytes.is_empty()) => {
+            causes.required(&path.key("ssh-privatekey"), "");
+        }
         "kubernetes.io/tls" => {
             need("tls.crt", causes);
             need("tls.key", causes);

@@ -31,9 +31,10 @@ pub(super) fn validate(object: &Value, old: Option<&Value>, causes: &mut Causes)
         cron_schedule(schedule, had_prefix, has(spec, "timeZone"), &path.child("schedule"), causes);
     }
     if let Some(seconds) = maybe_int(spec, "startingDeadlineSeconds")
-        && seconds < 0 {
-            causes.invalid(&path.child("startingDeadlineSeconds"), seconds, NON_NEGATIVE);
-        }
+        && seconds < 0
+    {
+        causes.invalid(&path.child("startingDeadlineSeconds"), seconds, NON_NEGATIVE);
+    }
     if has(spec, "timeZone") {
         let was = old.map(|old| get(get(old, "spec"), "timeZone"));
         if was != Some(get(spec, "timeZone")) {

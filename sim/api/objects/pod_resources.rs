@@ -96,15 +96,16 @@ pub(super) fn validate(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     let totals = container_requests(spec);
     for (resource, total) in &totals {
         if let Some(request) = get(own, "requests").get(resource)
-            && *total > quantity(request) {
-                let total = Value::from(total.to_string());
-                let request = request.as_str().unwrap_or("0");
-                let what = format!(
-                    "must be greater than or equal to aggregate container requests of {}",
-                    total.as_str().unwrap_or("")
-                );
-                causes.invalid(&requests.key(resource), request, what);
-            }
+            && *total > quantity(request)
+        {
+            let total = Value::from(total.to_string());
+            let request = request.as_str().unwrap_or("0");
+            let what = format!(
+                "must be greater than or equal to aggregate container requests of {}",
+                total.as_str().unwrap_or("")
+            );
+            causes.invalid(&requests.key(resource), request, what);
+        }
     }
     container_limits(spec, own, &path, causes);
 }

@@ -66,9 +66,10 @@ fn validate(probe: &Value, grace_period: Option<i64>, path: &Path<'_>, causes: &
         }
     }
     if let Some(seconds) = maybe_int(probe, "terminationGracePeriodSeconds")
-        && seconds <= 0 {
-            causes.invalid(&path.child("terminationGracePeriodSeconds"), seconds, "must be greater than 0");
-        }
+        && seconds <= 0
+    {
+        causes.invalid(&path.child("terminationGracePeriodSeconds"), seconds, "must be greater than 0");
+    }
 }
 
 /// Checks `lifecycle` of a container.

@@ -269,38 +269,46 @@ fn compare(amounts: &Amounts, resource: &str, path: &Path<'_>, causes: &mut Caus
         causes.invalid(&path.child(field).key(resource), shown.as_str(), what);
     };
     if let (Some(min), Some(max)) = (min, max)
-        && min > max {
-            bad("min", min, format!("min value {min} is greater than max value {max}"));
-        }
+        && min > max
+    {
+        bad("min", min, format!("min value {min} is greater than max value {max}"));
+    }
     if let (Some(request), Some(min)) = (request, min)
-        && min > request {
-            bad("defaultRequest", request, format!("min value {min} is greater than default request value {request}"));
-        }
+        && min > request
+    {
+        bad("defaultRequest", request, format!("min value {min} is greater than default request value {request}"));
+    }
     if let (Some(request), Some(max)) = (request, max)
-        && request > max {
-            bad("defaultRequest", request, format!("default request value {request} is greater than max value {max}"));
-        }
+        && request > max
+    {
+        bad("defaultRequest", request, format!("default request value {request} is greater than max value {max}"));
+    }
     if let (Some(request), Some(default)) = (request, default)
-        && request > default {
-            bad(
-                "defaultRequest",
-                request,
-                format!("default request value {request} is greater than default limit value {default}"),
-            );
-        }
+        && request > default
+    {
+        bad(
+            "defaultRequest",
+            request,
+            format!("default request value {request} is greater than default limit value {default}"),
+        );
+    }
     if let (Some(default), Some(min)) = (default, min)
-        && min > default {
-            bad("default", min, format!("min value {min} is greater than default value {default}"));
-        }
+        && min > default
+    {
+        bad("default", min, format!("min value {min} is greater than default value {default}"));
+    }
     if let (Some(default), Some(max)) = (default, max)
-        && default > max {
-            bad("default", max, format!("default value {default} is greater than max value {max}"));
-        }
+        && default > max
+    {
+        bad("default", max, format!("default value {default} is greater than max value {max}"));
+    }
     if let (Some(default), Some(request)) = (default, request)
-        && !resources::can_overcommit(resource) && default != request {
-            let what = format!("default value {default} must equal to defaultRequest value {request} in {resource}");
-            bad("defaultRequest", request, what);
-        }
+        && !resources::can_overcommit(resource)
+        && default != request
+    {
+        let what = format!("default value {default} must equal to defaultRequest value {request} in {resource}");
+        bad("defaultRequest", request, what);
+    }
     let Some(ratio) = ratio else { return };
     if *ratio < Quantity::from_milli(1000) {
         bad("maxLimitRequestRatio", ratio, format!("ratio {ratio} is less than 1"));

@@ -140,16 +140,14 @@ pub fn validate(object: &Value, causes: &mut Causes) {
 fn type_rules(spec: &Value, kind: &str, path: &Path<'_>, causes: &mut Causes) {
     let first = list(spec, "clusterIPs").first().and_then(Value::as_str).unwrap_or("");
     match kind {
-        "LoadBalancer"
-            if first == "None" => {
-                let path = path.child("clusterIPs");
-                causes.invalid(&path.index(0), "None", "may not be set to 'None' for LoadBalancer services");
-            }
-        "NodePort"
-            if first == "None" => {
-                let path = path.child("clusterIPs");
-                causes.invalid(&path.index(0), "None", "may not be set to 'None' for NodePort services");
-            }
+        "LoadBalancer" if first == "None" => {
+            let path = path.child("clusterIPs");
+            causes.invalid(&path.index(0), "None", "may not be set to 'None' for LoadBalancer services");
+        }
+        "NodePort" if first == "None" => {
+            let path = path.child("clusterIPs");
+            causes.invalid(&path.index(0), "None", "may not be set to 'None' for NodePort services");
+        }
         "ExternalName" => {
             if !list(spec, "clusterIPs").is_empty() {
                 causes.forbidden(&path.child("clusterIPs"), "may not be set for ExternalName services");
@@ -285,9 +283,10 @@ fn cluster_ips(spec: &Value, kind: &str, path: &Path<'_>, causes: &mut Causes) {
         }
     }
     if let Some(first) = addresses.first()
-        && *first != text(spec, "clusterIP") {
-            causes.invalid(&path_of, shown, "first value must match `clusterIP`");
-        }
+        && *first != text(spec, "clusterIP")
+    {
+        causes.invalid(&path_of, shown, "first value must match `clusterIP`");
+    }
     if addresses.len() > 2 {
         causes.invalid(&path_of, shown, "may only hold up to 2 values");
     }
@@ -425,10 +424,9 @@ fn traffic(spec: &Value, kind: &str, path: &Path<'_>, causes: &mut Causes) {
     }
     health_check(spec, kind, external, path, causes);
     let internal = text(spec, "internalTrafficPolicy");
-    if ["NodePort", "LoadBalancer", "ClusterIP"].contains(&kind)
-        && !has(spec, "internalTrafficPolicy") {
-            causes.required(&path.child("internalTrafficPolicy"), "");
-        }
+    if ["NodePort", "LoadBalancer", "ClusterIP"].contains(&kind) && !has(spec, "internalTrafficPolicy") {
+        causes.required(&path.child("internalTrafficPolicy"), "");
+    }
     if has(spec, "internalTrafficPolicy") && !["Cluster", "Local"].contains(&internal) {
         causes.not_supported(&path.child("internalTrafficPolicy"), internal, &["Cluster", "Local"]);
     }
@@ -458,12 +456,14 @@ pub fn validate_update(new: &Value, old: &Value, causes: &mut Causes) {
     let (new, old) = (get(new, "spec"), get(old, "spec"));
     let (kind, was) = (text(new, "type"), text(old, "type"));
     let had = list(old, "clusterIPs").first();
-    if kind != "ExternalName" && was != "ExternalName"
+    if kind != "ExternalName"
+        && was != "ExternalName"
         && let (Some(had), Some(now)) = (had, list(new, "clusterIPs").first())
-            && had != now {
-                let path = path.child("clusterIPs");
-                causes.invalid(&path.index(0), get(new, "clusterIPs"), "may not change once set");
-            }
+        && had != now
+    {
+        let path = path.child("clusterIPs");
+        causes.invalid(&path.index(0), get(new, "clusterIPs"), "may not change once set");
+    }
     if was == "LoadBalancer" && kind == "LoadBalancer" && get(new, "loadBalancerClass") != get(old, "loadBalancerClass")
     {
         let class = get(new, "loadBalancerClass");

@@ -51,9 +51,10 @@ pub(super) fn default(volume: &mut Value) {
         fill_text(scale, "fsType", "xfs");
     }
     if let Some(template) = get_mut(volume, "ephemeral").and_then(|source| get_mut(source, "volumeClaimTemplate"))
-        && let Some(spec) = get_mut(template, "spec") {
-            storage::default_claim_spec(spec);
-        }
+        && let Some(spec) = get_mut(template, "spec")
+    {
+        storage::default_claim_spec(spec);
+    }
     if let Some(image) = get_mut(volume, "image") {
         let policy = if container::tag_is_latest(text(image, "reference")) { "Always" } else { "IfNotPresent" };
         fill_text(image, "pullPolicy", policy);
@@ -171,10 +172,9 @@ pub(super) const SOURCES: &[&str] = &[
 
 fn source_of_kind(kind: &str, source: &Value, path: &Path<'_>, causes: &mut Causes) {
     match kind {
-        "emptyDir"
-            if has(source, "sizeLimit") && resources::quantity(get(source, "sizeLimit")).sign() < 0 => {
-                causes.forbidden(&path.child("sizeLimit"), "SizeLimit field must be a valid resource quantity");
-            }
+        "emptyDir" if has(source, "sizeLimit") && resources::quantity(get(source, "sizeLimit")).sign() < 0 => {
+            causes.forbidden(&path.child("sizeLimit"), "SizeLimit field must be a valid resource quantity");
+        }
         "hostPath" => host_path(source, path, causes),
         "secret" => {
             required(source, &["secretName"], path, causes);
@@ -254,10 +254,11 @@ pub(super) fn host_path(source: &Value, path: &Path<'_>, causes: &mut Causes) {
 
 fn mode(source: &Value, field: &str, path: &Path<'_>, causes: &mut Causes) {
     if let Some(mode) = maybe_int(source, field)
-        && !(0..=0o777).contains(&mode) {
-            let what = "must be a number between 0 and 0777 (octal), both inclusive";
-            causes.invalid(&path.child(field), mode, what);
-        }
+        && !(0..=0o777).contains(&mode)
+    {
+        let what = "must be a number between 0 and 0777 (octal), both inclusive";
+        causes.invalid(&path.child(field), mode, what);
+    }
 }
 
 fn items(source: &Value, path: &Path<'_>, causes: &mut Causes) {

@@ -224,9 +224,11 @@ pub(super) fn int_or_percent(value: &Value, path: &Path<'_>, causes: &mut Causes
 /// Checks that a percentage is at most 100.
 pub(super) fn at_most_all(value: &Value, path: &Path<'_>, causes: &mut Causes) {
     if let Value::String(text) = value
-        && names::percent(text).is_empty() && leading_number(value) > 100 {
-            causes.invalid(path, value, "must not be greater than 100%");
-        }
+        && names::percent(text).is_empty()
+        && leading_number(value) > 100
+    {
+        causes.invalid(path, value, "must not be greater than 100%");
+    }
 }
 
 /// A number, or the number of a percentage; 0 for what is neither.

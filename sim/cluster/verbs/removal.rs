@@ -142,6 +142,7 @@ impl Cluster {
             }
         }
         self.uids.remove(&uid);
+        self.events.forget(object);
         self.unlink_owners(object);
         self.meta_mut(object).removed = true;
         self.wrote(object, What::Removed);

@@ -37,10 +37,8 @@ impl StandIns {
     pub(in crate::controllers) fn handle(&mut self, event: Event, cluster: &mut Cluster, agenda: &mut Agenda) {
         match event {
             Event::Scheduler(SchedulerEvent::Bind { pod, .. }) => self.bind(pod, cluster, agenda),
-            Event::Kubelet(KubeletEvent::Pod { pod, step, .. }) => {
-                if !cluster.pod(pod).meta.removed {
-                    advance(pod, step, cluster, agenda);
-                }
+            Event::Kubelet(KubeletEvent::Pod { pod, step, .. }) if !cluster.pod(pod).meta.removed => {
+                advance(pod, step, cluster, agenda);
             }
             _ => {}
         }
@@ -85,12 +83,12 @@ fn seconds(cluster: &Cluster, pod: PodId, key: &str) -> Option<Span> {
 fn advance(pod: PodId, event: PodStep, cluster: &mut Cluster, agenda: &mut Agenda) {
     let deleting = cluster.pod(pod).meta.is_deleting();
     match event {
-        PodStep::Terminated => return cluster.confirm_pod_stopped(pod),
+        PodStep::Terminated => cluster.confirm_pod_stopped(pod),
         PodStep::ContainerStopped => {
             terminate(pod, cluster);
-            return step(pod, PodStep::Terminated, Span::from_millis(5), cluster, agenda);
+            step(pod, PodStep::Terminated, Span::from_millis(5), cluster, agenda);
         }
-        _ if cluster.pod(pod).phase.is_terminal() || deleting => return,
+        _ if cluster.pod(pod).phase.is_terminal() || deleting => {}
         PodStep::Observed => {
             cluster.set_start_time(pod, agenda.now());
             let n = cluster.spec_of(pod).typed.containers.len();

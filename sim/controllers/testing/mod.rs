@@ -13,7 +13,7 @@ pub(super) use view::View;
 
 use crate::cluster::{Agenda, Change, Cluster, Component, ControlPlane, Event};
 use crate::controllers::Controllers;
-use crate::engine::{Draws, Span, Time};
+use crate::engine::{Draws, Time};
 
 /// 2026-01-01T00:00:00Z.
 pub(super) const EPOCH: i64 = 1_767_225_600;
@@ -31,10 +31,6 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(control_plane: ControlPlane) -> World {
-        World::at(EPOCH, control_plane)
-    }
-
     pub(super) fn at(epoch_seconds: i64, control_plane: ControlPlane) -> World {
         let mut world = World {
             cluster: Cluster::new(epoch_seconds),
@@ -48,14 +44,6 @@ impl World {
         world.controllers.start(&mut world.cluster, &mut world.agenda);
         world.create(&json!({ "kind": "Namespace", "metadata": { "name": "default" } }));
         world
-    }
-
-    pub(super) fn add_node(&mut self, name: &str) {
-        self.create(&json!({
-            "kind": "Node",
-            "metadata": { "name": name, "labels": { "kubernetes.io/hostname": name } },
-            "status": { "allocatable": { "cpu": "64", "memory": "256Gi", "pods": "1000" } },
-        }));
     }
 
     /// Creates an object now.
@@ -78,10 +66,6 @@ impl World {
         }
         self.agenda.advance_to(until);
         self.cluster.set_now(until);
-    }
-
-    pub(super) fn run_for(&mut self, span: Span) {
-        self.run_until(self.agenda.now() + span);
     }
 
     /// Hands out the changes of what was just done.

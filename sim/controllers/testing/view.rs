@@ -67,7 +67,7 @@ impl View {
             _ => "",
         };
         // A pod that ends without grace is not seen deleting.
-        if !list.is_empty() && !(list == "deletionMarked" && cluster.pod(pod).meta.removed) {
+        if !list.is_empty() && (list != "deletionMarked" || !cluster.pod(pod).meta.removed) {
             let owner = name.split('~').next().unwrap_or_default().to_owned();
             self.push(format!("podOwners/{list}"), now, owner.into());
             self.push(format!("pods/{list}"), now, name.clone().into());

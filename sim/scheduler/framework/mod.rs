@@ -39,6 +39,9 @@ use super::plugins;
 use super::plugins::volume_binding::{VolumeBinding, VolumePlan};
 use crate::cluster::{Change, Cluster, NodeId, PodId};
 
+/// Plugins with their weights.
+type Weighted = Vec<(Arc<dyn Plugin>, i64)>;
+
 /// The plugins of a profile, and what they keep beside the store.
 #[derive(Clone, Debug)]
 pub struct Framework {
@@ -48,7 +51,7 @@ pub struct Framework {
     filter: Vec<Arc<dyn Plugin>>,
     post_filter: Vec<PluginName>,
     pre_score: Vec<Arc<dyn Plugin>>,
-    score: Vec<(Arc<dyn Plugin>, i64)>,
+    score: Weighted,
     tables: Tables,
     state: CycleState,
     rows: RowCache,
@@ -62,7 +65,7 @@ impl Framework {
     /// What is wrong with the arguments of a plugin.
     pub fn new(profile: Profile, cluster: &Cluster) -> Result<Framework, String> {
         let mut made: Vec<(PluginName, Arc<dyn Plugin>)> = Vec::new();
-        let mut at = |point: ExtensionPoint| -> Result<Vec<(Arc<dyn Plugin>, i64)>, String> {
+        let mut at = |point: ExtensionPoint| -> Result<Weighted, String> {
             let mut list = Vec::new();
             for (name, weight) in profile.plugins(point) {
                 let known = made.iter().find(|(other, _)| *other == name).map(|(_, plugin)| plugin.clone());
@@ -80,7 +83,7 @@ impl Framework {
             }
             Ok(list)
         };
-        let unweighted = |list: Vec<(Arc<dyn Plugin>, i64)>| list.into_iter().map(|(plugin, _)| plugin).collect();
+        let unweighted = |list: Weighted| list.into_iter().map(|(plugin, _)| plugin).collect();
         let pre_enqueue = unweighted(at(ExtensionPoint::PreEnqueue)?);
         let pre_filter = unweighted(at(ExtensionPoint::PreFilter)?);
         let filter = unweighted(at(ExtensionPoint::Filter)?);

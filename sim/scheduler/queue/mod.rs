@@ -96,7 +96,7 @@ impl SchedulingQueue {
         let priority = cx.cluster.spec_of(pod).priority;
         self.next_turn += 1;
         self.rows.insert(QueuedPod::new(pod, priority, cx.now, self.next_turn));
-        self.to_active(pod, cx, PreEnqueue::Run);
+        self.move_to_active(pod, cx, PreEnqueue::Run);
     }
 
     /// A waiting pod was updated; `events` say how. A pod that is not known is added.
@@ -228,11 +228,11 @@ impl SchedulingQueue {
         match self.rows.get(pod).map(|row| row.place) {
             Some(Place::Unschedulable) => {
                 self.pool.remove(pod);
-                self.to_active(pod, cx, PreEnqueue::Run);
+                self.move_to_active(pod, cx, PreEnqueue::Run);
             }
             Some(Place::Backoff | Place::ErrorBackoff) => {
                 self.take_out(pod);
-                self.to_active(pod, cx, PreEnqueue::Skip);
+                self.move_to_active(pod, cx, PreEnqueue::Skip);
             }
             Some(Place::InFlight) => self.in_flight.record(ClusterEvent::UNSCHEDULABLE_TIMEOUT, Some(pod)),
             Some(Place::Active) | None => {}
@@ -249,7 +249,7 @@ impl SchedulingQueue {
                     break;
                 }
                 queue.pop_first();
-                self.to_active(key.3, cx, PreEnqueue::Skip);
+                self.move_to_active(key.3, cx, PreEnqueue::Skip);
             }
         }
     }
@@ -327,15 +327,15 @@ impl SchedulingQueue {
         let row = self.rows.get(pod).expect("requeued pods have rows");
         let waits = self.settings.backoff.is_waiting(row.backoff_expiry, cx.now);
         match verdict {
-            Verdict::Skip => self.to_pool(pod, cx),
-            Verdict::AfterBackoff if waits => self.to_backoff(pod, cx),
-            Verdict::AfterBackoff | Verdict::Immediately => self.to_active(pod, cx, PreEnqueue::Run),
+            Verdict::Skip => self.move_to_pool(pod, cx),
+            Verdict::AfterBackoff if waits => self.move_to_backoff(pod, cx),
+            Verdict::AfterBackoff | Verdict::Immediately => self.move_to_active(pod, cx, PreEnqueue::Run),
         }
     }
 
-    fn to_active(&mut self, pod: PodId, cx: &QueueContext<'_>, pre_enqueue: PreEnqueue) -> Place {
+    fn move_to_active(&mut self, pod: PodId, cx: &QueueContext<'_>, pre_enqueue: PreEnqueue) -> Place {
         if pre_enqueue == PreEnqueue::Run && self.is_gated(pod, cx) {
-            return self.to_pool(pod, cx);
+            return self.move_to_pool(pod, cx);
         }
         let row = self.rows.get_mut(pod).expect("queued pods have rows");
         row.place = Place::Active;
@@ -344,9 +344,9 @@ impl SchedulingQueue {
     }
 
     /// PreEnqueue plugins are asked here and not again when the back-off is over.
-    fn to_backoff(&mut self, pod: PodId, cx: &QueueContext<'_>) -> Place {
+    fn move_to_backoff(&mut self, pod: PodId, cx: &QueueContext<'_>) -> Place {
         if self.is_gated(pod, cx) {
-            return self.to_pool(pod, cx);
+            return self.move_to_pool(pod, cx);
         }
         let row = self.rows.get_mut(pod).expect("queued pods have rows");
         let by_error = row.failed_by_error();
@@ -360,7 +360,7 @@ impl SchedulingQueue {
         place
     }
 
-    fn to_pool(&mut self, pod: PodId, cx: &QueueContext<'_>) -> Place {
+    fn move_to_pool(&mut self, pod: PodId, cx: &QueueContext<'_>) -> Place {
         let row = self.rows.get_mut(pod).expect("queued pods have rows");
         row.place = Place::Unschedulable;
         self.pool.insert(row, cx.cluster);

@@ -56,7 +56,7 @@ impl World {
         }
         self.agenda.advance_to(until);
         self.cluster.set_now(until);
-        self.cluster.check();
+        self.cluster.check().expect("a consistent store");
     }
 
     /// Shows what has changed to the controllers.
