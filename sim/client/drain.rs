@@ -9,6 +9,18 @@ use crate::kubectl::{command, messages};
 /// How long kubectl waits after a budget's refusal.
 const RETRY: Span = Span::from_secs(5);
 
+/// After a conflict about a budget the API server tries an eviction again (apiserver, `EvictionsRetry`).
+const CONFLICT: Span = Span::from_millis(500);
+
+/// The next attempt to evict a pod.
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    due: Time,
+    pod: PodId,
+    /// Whether the API server tries again by itself.
+    is_conflict: bool,
+}
+
 /// How often kubectl looks whether an evicted pod is gone.
 const POLL: Span = Span::from_secs(1);
 
@@ -18,8 +30,8 @@ pub(super) struct Drain {
     node: String,
     options: command::Drain,
     deadline: Time,
-    /// Pods whose eviction has not been accepted, with the instant of the next attempt.
-    refused: Vec<(Time, PodId)>,
+    /// Pods whose eviction has not been accepted.
+    refused: Vec<Attempt>,
     /// Pods that have been evicted and are not yet gone.
     leaving: Vec<PodId>,
 }
@@ -53,7 +65,7 @@ impl Drain {
             format!("error: unable to drain node \"{node}\" due to error: {why}, continuing command...\nThere are pending nodes to be drained:\n {node}\n{why}")
         })?;
         let limited = options.timeout_seconds > 0.0;
-        let refused = pods.into_iter().map(|pod| (cluster.now(), pod)).collect();
+        let refused = pods.into_iter().map(|pod| Attempt { due: cluster.now(), pod, is_conflict: false }).collect();
         let deadline = if limited { cluster.now() + Span::from_secs_f64(options.timeout_seconds) } else { Time::NEVER };
         Ok((
             Drain { node: node.to_owned(), options: options.clone(), deadline, refused, leaving: Vec::new() },
@@ -66,11 +78,12 @@ impl Drain {
     pub(super) fn go_on(&mut self, cluster: &mut Cluster) -> Progress {
         let mut progress = Progress { stdout: Vec::new(), stderr: Vec::new(), again: None, failed: false };
         let now = cluster.now();
-        for (due, pod) in std::mem::take(&mut self.refused) {
-            if due > now {
-                self.refused.push((due, pod));
-            } else if !cluster.pod(pod).meta.removed {
-                self.evict(pod, cluster, &mut progress);
+        let mut n_granted = 0;
+        for attempt in std::mem::take(&mut self.refused) {
+            if attempt.due > now {
+                self.refused.push(attempt);
+            } else if !cluster.pod(attempt.pod).meta.removed {
+                self.evict(attempt, &mut n_granted, cluster, &mut progress);
             }
         }
         let disable_eviction = self.options.disable_eviction;
@@ -82,7 +95,7 @@ impl Drain {
             }
             !gone
         });
-        let next = self.refused.iter().map(|(due, _)| *due).min();
+        let next = self.refused.iter().map(|attempt| attempt.due).min();
         let poll = (!self.leaving.is_empty()).then_some(now + POLL);
         let again = [next, poll].into_iter().flatten().min();
         match again {
@@ -96,19 +109,30 @@ impl Drain {
         progress
     }
 
-    fn evict(&mut self, pod: PodId, cluster: &mut Cluster, progress: &mut Progress) {
+    /// Evictions of one instant are requests at the same time: once one has been granted, the others have read a budget that is no
+    /// longer current, and the API server tries them again later.
+    fn evict(&mut self, attempt: Attempt, n_granted: &mut u32, cluster: &mut Cluster, progress: &mut Progress) {
+        let pod = attempt.pod;
         let shown = cluster.export(pod);
-        progress.stdout.push(messages::evicting(&shown).trim_end().to_owned());
+        if !attempt.is_conflict {
+            progress.stdout.push(messages::evicting(&shown).trim_end().to_owned());
+        }
         if self.options.disable_eviction {
             cluster.delete_pod(pod, self.grace_seconds());
             self.leaving.push(pod);
             return;
         }
         match cluster.evict(pod, self.grace_seconds()) {
-            Ok(()) => self.leaving.push(pod),
+            Ok(()) => {
+                *n_granted += 1;
+                self.leaving.push(pod);
+            }
+            Err(_) if *n_granted > 0 && !attempt.is_conflict => {
+                self.refused.push(Attempt { due: cluster.now() + CONFLICT, pod, is_conflict: true });
+            }
             Err(_) => {
                 progress.stderr.push(messages::eviction_refused(&shown).trim_end().to_owned());
-                self.refused.push((cluster.now() + RETRY, pod));
+                self.refused.push(Attempt { due: cluster.now() + RETRY, pod, is_conflict: false });
             }
         }
     }

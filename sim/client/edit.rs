@@ -51,10 +51,16 @@ pub fn create(cluster: &mut Cluster, manifest: &Value) -> Result<ObjectRef, Stri
     let mut wanted = manifest.clone();
     if !is_dumped {
         let status = wanted.as_object_mut().and_then(|fields| fields.remove("status"));
-        let context = AcceptContext { lookup: None, ..AcceptContext::default() };
+        let uid = cluster.next_uid_text();
+        let context = AcceptContext { lookup: None, uid: &uid, ..AcceptContext::default() };
         wanted = accept(&wanted, &context).map_err(|refusal| refused(&refusal))?.value;
         if let Some(status) = status.filter(|status| !status.is_null()) {
             wanted["status"] = status;
+        }
+        if let Some(metadata) = wanted["metadata"].as_object_mut() {
+            for field in ["uid", "creationTimestamp"] {
+                metadata.remove(field);
+            }
         }
     }
     if wanted["kind"] == "Pod" {

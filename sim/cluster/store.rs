@@ -265,6 +265,11 @@ impl Cluster {
         }
     }
 
+    /// The uid that the next object will have, as written: the API server gives it before the object is stored.
+    pub fn next_uid_text(&self) -> String {
+        super::meta::uid_text(self.next_uid)
+    }
+
     /// The object with that uid, if it is still in the store.
     pub fn by_uid(&self, uid: u64) -> Option<ObjectRef> {
         self.uids.get(&uid).copied()

@@ -7,7 +7,7 @@ use super::Context;
 use super::deployment::{fnv1a, safe_encode};
 use crate::api::kinds;
 use crate::cluster::objects::{ControllerRevision, Kind};
-use crate::cluster::{Cluster, LabelsId, NewMeta, NewObject, ObjId, ObjectRef, Propagation, Sym, Template};
+use crate::cluster::{Cluster, NewMeta, NewObject, ObjId, ObjectRef, Propagation, Sym, Template};
 
 /// The label by which pods and revisions of a DaemonSet, and pods of a StatefulSet, name their revision.
 pub const REVISION_HASH: &str = "controller-revision-hash";
@@ -66,7 +66,7 @@ fn create_revision(cluster: &mut Cluster, owner: ObjId, template: Template, labe
         name: cluster.interner.sym(&format!("{base}-{hash}")),
         namespace,
         labels,
-        annotations: LabelsId::EMPTY,
+        annotations: cluster.meta(owner.into()).annotations,
         owners: SmallVec::from_elem(cluster.owner_reference(owner), 1),
         generate_name: Sym::EMPTY,
         finalizers: SmallVec::new(),

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod cli;
+mod cluster;
 mod determinism;
 mod fuzz;
 mod golden;

@@ -140,7 +140,8 @@ fn pod(out: &mut Map<String, Value>, pod: &Value, names: &Names) {
         let seconds = toleration["tolerationSeconds"].as_i64().map_or("None".to_owned(), |seconds| seconds.to_string());
         json!(format!("{}:{}:{seconds}", text("key"), text("effect")))
     });
-    let tolerations: Vec<Value> = tolerations.collect();
+    let mut tolerations: Vec<Value> = tolerations.collect();
+    tolerations.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
     if !tolerations.is_empty() {
         out.insert("tolerations".into(), Value::Array(tolerations));
     }

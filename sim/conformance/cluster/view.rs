@@ -167,7 +167,7 @@ fn pods(entry: &Entry, tracks: &mut Tracks, view: &mut CompactView, marked: &mut
     let mut note = |what: &str| {
         tracks.list(&format!("pods/{what}"), entry.t, json!(name));
         tracks.list(&format!("podOwners/{what}"), entry.t, json!(owner));
-        view.times.insert(format!("{what} {name}"), entry.t);
+        view.times.entry(format!("{what} {name}")).or_insert(entry.t);
     };
     let deleting = entry.value["deleting"] == true;
     match entry.op {

@@ -46,6 +46,7 @@ pub(super) fn build(scenario: &Value) -> Result<World, String> {
         scheduler_qps: 200.0,
         scheduler_burst: 300,
         watch_delay: Span::from_millis(1),
+        pod_gc_phase: Span::from_millis(10_500),
         ..ControlPlane::realistic()
     };
     let nodes = scenario["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();

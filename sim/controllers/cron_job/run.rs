@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 use smallvec::SmallVec;
 
+use crate::api::accept::{AcceptContext, accept};
 use crate::api::kinds;
 use crate::cluster::admission::Rejection;
 use crate::cluster::objects::{self, ActiveJob, CronJob, Job, Kind};
@@ -100,14 +101,25 @@ fn create(
     cluster: &mut Cluster,
 ) -> Result<ObjId, String> {
     let template = cluster.object(id).raw["spec"]["jobTemplate"].clone();
-    let manifest = json!({ "apiVersion": "batch/v1", "kind": "Job", "spec": template["spec"] });
+    let namespace = cluster.namespace(id).to_owned();
+    let manifest = json!({
+        "apiVersion": "batch/v1", "kind": "Job", "spec": template["spec"],
+        "metadata": { "name": name, "namespace": namespace, "labels": template["metadata"]["labels"] },
+    });
+    let uid = cluster.next_uid_text();
+    let context = AcceptContext { lookup: None, uid: &uid, ..AcceptContext::default() };
+    let mut manifest = accept(&manifest, &context).map_err(|refusal| refusal.message)?.value;
+    let labels = manifest["metadata"]["labels"].take();
+    if let Some(fields) = manifest.as_object_mut() {
+        fields.remove("metadata");
+    }
     let info = kinds::by_kind(Job::KIND).expect("the kind is in the table");
     let body = objects::lower(info, &manifest, &mut cluster.lowering())?;
-    let mut map = |key: &str| -> LabelsId {
-        let entries = template["metadata"][key].as_object().into_iter().flatten();
+    let mut map = |entries: &serde_json::Value| -> LabelsId {
+        let entries = entries.as_object().into_iter().flatten();
         cluster.interner.labels(entries.map(|(key, value)| (key.as_str(), value.as_str().unwrap_or_default())))
     };
-    let (labels, annotations) = (map("labels"), map("annotations"));
+    let (labels, annotations) = (map(&labels), map(&template["metadata"]["annotations"]));
     let at = scheduled.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string().replace("+00:00", "Z");
     let annotations = cluster.interner.with(annotations, SCHEDULED, Some(&at));
     let meta = NewMeta {

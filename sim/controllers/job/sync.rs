@@ -140,8 +140,10 @@ impl Sync {
         let (good, bad) = (ends(Count::Succeeded), ends(Count::Failed));
         self.succeeded += good.len() as i32;
         self.failed += bad.len() as i32;
-        if !good.is_empty() || !bad.is_empty() {
-            self.backoff = self.backoff.after(&good, &bad);
+        // A failure that a policy ignores delays the next pod like any other (`getNewFinishedPods`).
+        let delaying: Vec<Time> = bad.iter().copied().chain(ends(Count::Ignored)).collect();
+        if !good.is_empty() || !delaying.is_empty() {
+            self.backoff = self.backoff.after(&good, &delaying);
             memory.backoff = self.backoff;
         }
         if !job.indexed {
