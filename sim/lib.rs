@@ -25,7 +25,6 @@ pub mod error;
 
 pub mod api;
 pub mod kubectl;
-pub mod modelled;
 
 pub mod cluster;
 
@@ -33,7 +32,6 @@ pub mod client;
 pub mod controllers;
 pub mod faults;
 pub mod kubelet;
-pub mod network;
 pub mod scheduler;
 
 pub mod simulation;

@@ -231,8 +231,6 @@ impl Simulation {
             Event::Controller(event) => self.controllers.handle(event, &mut self.cluster, &mut self.agenda),
             Event::Scheduler(event) => self.scheduler.handle(event, &mut self.cluster, &mut self.agenda),
             Event::Fault(event) => self.faults.handle(event, &mut self.cluster, &mut self.agenda),
-            // Nothing schedules network events yet.
-            Event::Network(_) => {}
             Event::Sample => self.sample(observers),
         }
         self.settle(observers);

@@ -12,8 +12,6 @@ pub enum Event {
     Workload(WorkloadEvent),
     /// Something on a node or in a pod.
     Kubelet(KubeletEvent),
-    /// Something in the network: endpoints reach proxies, requests are made.
-    Network(NetworkEvent),
     /// A controller takes a key from its work queue.
     Controller(ControllerEvent),
     /// A part of the scheduler runs.
@@ -117,17 +115,6 @@ pub enum NodeStep {
     Shutdown,
 }
 
-/// Something in the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NetworkEvent {
-    /// The next request of the traffic source of this index.
-    Request(u32),
-    /// A request ends.
-    Response(u32),
-    /// A node's proxy applies the endpoints it knows of.
-    ProxySync(NodeId),
-}
-
 /// A controller takes a key from its work queue, or runs one of its periodic loops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ControllerEvent {
@@ -199,7 +186,6 @@ impl engine::Event for Queued {
             Event::Fault(_) => Phase::Fault,
             Event::Workload(_) => Phase::Workload,
             Event::Kubelet(_) => Phase::Kubelet,
-            Event::Network(_) => Phase::Network,
             Event::Controller(_) => Phase::Controller,
             Event::Scheduler(_) => Phase::Scheduler,
             Event::Sample => Phase::Sample,

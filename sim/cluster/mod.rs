@@ -38,8 +38,8 @@ pub use component::Component;
 pub use condition::{Condition, ConditionStatus, Conditions};
 pub use control_plane::{ControlPlane, DrawnLatencies, KubeletTiming, Latency};
 pub use event::{
-    ControllerEvent, ControllerKind, Event, FaultEvent, KubeletEvent, NO_CAUSE, NetworkEvent, NodeStep, PodStep,
-    Queued, SchedulerEvent, WorkloadEvent,
+    ControllerEvent, ControllerKind, Event, FaultEvent, KubeletEvent, NO_CAUSE, NodeStep, PodStep, Queued,
+    SchedulerEvent, WorkloadEvent,
 };
 pub use eviction::{BudgetState, Eviction, EvictionRefused, ask_budget, ignores_budget};
 pub use ids::{EventId, LabelsId, NodeId, ObjId, ObjectRef, PodId, ResourceId, SpecId, Sym};

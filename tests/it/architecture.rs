@@ -18,10 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("scheduler", &["engine", "api", "cluster"]),
     ("faults", &["engine", "api", "cluster"]),
     ("client", &["engine", "api", "kubectl", "cluster"]),
-    (
-        "simulation",
-        &["engine", "api", "cluster", "kubelet", "network", "storage", "controllers", "scheduler", "faults", "client"],
-    ),
+    ("simulation", &["engine", "api", "cluster", "kubelet", "controllers", "scheduler", "faults", "client"]),
     ("workload", &["engine", "api", "cluster"]),
     ("metrics", &["engine", "api", "cluster", "simulation"]),
     ("report", &["engine", "api", "cluster", "simulation", "metrics"]),
