@@ -153,7 +153,10 @@ const PARTS: &[(&str, &str)] = &[
     ),
     ("network", "endpoints of Services; no requests, DNS, proxies or policies yet"),
     ("storage", "the scheduler's volume plugins; no binding, attaching or mounting yet"),
-    ("failures", "nodes fail and recover by steps; zones, partitions and drawn failures are not built yet"),
+    (
+        "failures",
+        "nodes crash or are cut off, one by one or by zone or label, scripted or drawn; other parts do not fail yet",
+    ),
 ];
 
 #[cfg(test)]

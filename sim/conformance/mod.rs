@@ -1,6 +1,8 @@
 //! Golden cases of the real Kubernetes against ours.
 
 pub mod api;
+pub mod cases;
+pub mod cases_rules;
 pub mod cases_scheduler;
 pub mod cluster;
 pub mod difference;

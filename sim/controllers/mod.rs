@@ -29,7 +29,7 @@ pub mod taint_eviction;
 mod testing;
 mod token_bucket;
 pub mod ttl_after_finished;
-mod work_queue;
+pub mod work_queue;
 
 pub use controller::{Action, Context, Controller, Keys};
 pub use token_bucket::TokenBucket;

@@ -1,6 +1,7 @@
 //! The one integration test binary. Each module is one boundary of the product.
 
 mod architecture;
+mod cases;
 mod cli;
 mod cluster;
 mod determinism;
@@ -11,7 +12,6 @@ mod kubelet;
 mod nodes;
 mod queue;
 mod scenarios;
-mod scheduler_cases;
 mod scheduler_conformance;
 mod scheduler_twins;
 mod workload;
