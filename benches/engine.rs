@@ -137,7 +137,7 @@ fn run(criterion: &mut Criterion) {
 }
 
 fn deployments(n: u32, replicas: u32) -> String {
-    let scenario = "apiVersion: wavetank.dev/v1alpha1\nkind: Scenario\nspec: {horizon: 10m, cluster: {nodePools: [{name: n, count: 50, capacity: \
+    let scenario = "apiVersion: wavetank.dev/v1alpha1\nkind: Scenario\nspec: {horizon: 10m, cluster: {nodePools: [{name: node, count: 50, capacity: \
                     {cpu: '32', memory: 128Gi}}]}}\n";
     let deployment = |idx: u32| {
         format!(
