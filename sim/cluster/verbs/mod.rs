@@ -7,6 +7,7 @@ mod objects;
 mod pod_report;
 mod pods;
 mod removal;
+mod resize;
 mod scheduling;
 
 pub use metadata::NewMeta;
@@ -15,6 +16,7 @@ pub use objects::NewObject;
 pub use pod_report::PodReport;
 pub use pods::NewPod;
 pub use removal::Propagation;
+pub use resize::PodResize;
 
 use super::change::{Change, What};
 use super::ids::ObjectRef;
