@@ -2,10 +2,10 @@
 
 use smallvec::SmallVec;
 
-use super::columns::PodResources;
 use super::condition::Conditions;
 use super::ids::{NodeId, SpecId, Sym};
 use super::meta::Meta;
+use super::verbs::PodResize;
 use crate::engine::Time;
 
 /// `status.phase` of a pod. `Unknown` is legacy: node loss changes conditions, never the phase.
@@ -82,8 +82,8 @@ pub struct Pod {
     pub epoch: u32,
     /// Its place in the input, which names its random streams: two policies see the same lifetime.
     pub ordinal: u64,
-    /// What it takes from its node while a resize is in progress, where that differs from its spec.
-    pub resized: Option<Box<PodResources>>,
+    /// The resize in progress: its containers do not yet have what its spec wants.
+    pub resized: Option<Box<PodResize>>,
 }
 
 /// The state of one container.

@@ -22,18 +22,40 @@ pub fn of_pod(pod: &core::Pod, interner: &mut Interner) -> PodResources {
     PodResources { requests, non_zero_cpu: share.non_zero_milli_cpu, non_zero_memory: share.non_zero_memory_bytes }
 }
 
-/// What a pod takes while a resize is in progress, where its status makes that differ from `spec`.
-pub fn resized(
-    manifest: &serde_json::Value,
-    spec: &PodResources,
+/// What a pod takes while a resize is in progress: per container the most of what is wanted, granted and in effect; what is wanted
+/// does not count if it is infeasible.
+pub fn during_resize(
+    [wanted, allocated, actual]: [&core::PodSpec; 3],
+    infeasible: bool,
     interner: &mut Interner,
-) -> Option<Box<PodResources>> {
-    let statuses = ["containerStatuses", "initContainerStatuses", "resources", "allocatedResources"];
-    if !statuses.iter().any(|key| manifest["status"].get(key).is_some()) {
-        return None;
-    }
-    let pod: core::Pod = serde_json::from_value(manifest.clone()).ok()?;
-    Some(of_pod(&pod, interner)).filter(|resources| resources != spec).map(Box::new)
+) -> PodResources {
+    let requests = |resources: &Option<core::ResourceRequirements>| resources.as_ref().and_then(|r| r.requests.clone());
+    let statuses = |granted: &[core::Container], in_effect: &[core::Container]| {
+        let both = granted.iter().zip(in_effect);
+        let both = both.map(|(granted, in_effect)| core::ContainerStatus {
+            name: granted.name.clone(),
+            allocated_resources: requests(&granted.resources),
+            resources: Some(in_effect.resources.clone().unwrap_or_default()),
+            ..core::ContainerStatus::default()
+        });
+        Some(both.collect())
+    };
+    let init = |spec: &core::PodSpec| spec.init_containers.clone().unwrap_or_default();
+    let refused = core::PodCondition {
+        type_: "PodResizePending".to_owned(),
+        status: "True".to_owned(),
+        reason: Some("Infeasible".to_owned()),
+        ..core::PodCondition::default()
+    };
+    let status = core::PodStatus {
+        container_statuses: statuses(&allocated.containers, &actual.containers),
+        init_container_statuses: statuses(&init(allocated), &init(actual)),
+        allocated_resources: requests(&allocated.resources),
+        resources: actual.resources.clone(),
+        conditions: infeasible.then(|| vec![refused]),
+        ..core::PodStatus::default()
+    };
+    of_pod(&core::Pod { spec: Some(wanted.clone()), status: Some(status), ..core::Pod::default() }, interner)
 }
 
 /// An amount of a resource as a canonical quantity.

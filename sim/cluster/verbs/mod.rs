@@ -7,6 +7,7 @@ mod objects;
 mod pod_report;
 mod pods;
 mod removal;
+mod resize;
 mod scheduling;
 mod world;
 
@@ -17,6 +18,7 @@ pub use pod_report::PodReport;
 pub use pods::NewPod;
 pub use removal::Propagation;
 pub use world::MAX_SLOWDOWN;
+pub use resize::PodResize;
 
 use super::change::{Change, What};
 use super::ids::ObjectRef;

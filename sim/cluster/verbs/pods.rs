@@ -4,7 +4,6 @@ use smallvec::SmallVec;
 
 use super::NewMeta;
 use crate::cluster::change::{ConditionChange, What};
-use crate::cluster::columns::PodResources;
 use crate::cluster::condition::{Condition, ConditionStatus, Conditions};
 use crate::cluster::ids::{NodeId, PodId, SpecId, Sym};
 use crate::cluster::pod::{ContainerStatus, Pod, PodPhase};
@@ -136,21 +135,10 @@ impl Cluster {
         self.vacate(pod);
         self.pods[pod].spec = spec;
         self.pods[pod].meta.generation += 1;
+        let resize = self.pods[pod].resized.take();
+        self.keep_resize(pod, resize.map(|resize| *resize));
         self.occupy(pod);
         self.wrote(pod.into(), What::Spec);
-    }
-
-    /// Sets what the pod takes from its node while a resize is in progress, where that differs from its spec.
-    pub fn set_resized(&mut self, pod: PodId, resources: Option<Box<PodResources>>) {
-        self.vacate(pod);
-        self.pods[pod].resized = resources;
-        self.occupy(pod);
-        self.wrote(pod.into(), What::Status);
-    }
-
-    /// What a pod takes from its node.
-    pub fn resources_of(&self, pod: PodId) -> &PodResources {
-        self.pods[pod].resized.as_deref().unwrap_or_else(|| &self.spec_of(pod).resources)
     }
 
     /// Counts the pod against the node it is placed on.
@@ -171,7 +159,8 @@ impl Cluster {
 
     fn count(&mut self, pod: PodId, node: NodeId, sign: i64) {
         let row = &self.pods[pod];
-        let resources = row.resized.as_deref().unwrap_or_else(|| &self.specs.get(row.spec).resources);
+        let resources =
+            row.resized.as_deref().map_or_else(|| &self.specs.get(row.spec).resources, |resize| &resize.resources);
         self.columns.count(node, resources, sign);
     }
 }

@@ -87,6 +87,7 @@ impl Tables {
                 What::Created | What::Spec | What::Phase | What::Removed => {
                     cluster.pod(pod).placed().into_iter().for_each(|node| self.touch(node));
                     self.refresh_pod(cluster, pod);
+                    self.note_resize(cluster, pod);
                 }
                 What::Nominated(_) => self.refresh_pod(cluster, pod),
                 What::Status => self.note_resize(cluster, pod),
