@@ -9,6 +9,7 @@ mod pods;
 mod removal;
 mod resize;
 mod scheduling;
+mod world;
 
 pub use metadata::NewMeta;
 pub use nodes::NewNode;
@@ -16,6 +17,7 @@ pub use objects::NewObject;
 pub use pod_report::PodReport;
 pub use pods::NewPod;
 pub use removal::Propagation;
+pub use world::MAX_SLOWDOWN;
 pub use resize::PodResize;
 
 use super::change::{Change, What};
