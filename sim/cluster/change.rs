@@ -46,12 +46,32 @@ pub enum What {
     Allocatable,
     /// A node's kubelet fell silent or came back; known to the kubelets alone.
     Kubelet,
+    /// Something happened in the world that no API object shows; known to the kubelets alone.
+    World(WorldChange),
     /// Its deletion was requested: `deletionTimestamp` is set.
     Deleting,
     /// It is gone from the store.
     Removed,
     /// A Kubernetes `Event` about the object was recorded or counted up.
     Event(EventId),
+}
+
+/// What happened in the world, on a node or to a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorldChange {
+    /// The kubelet of a node was restarted.
+    KubeletRestarted,
+    /// Everything on a node takes longer or shorter from now on; the node says by how much.
+    Slowdown,
+    /// The process of a container of a pod has ended.
+    ContainerCrashed {
+        /// Which; init containers count first.
+        container: u8,
+        /// Its exit code.
+        exit_code: u8,
+        /// Whether the kernel killed it for want of memory.
+        oom: bool,
+    },
 }
 
 /// The new status of a condition.

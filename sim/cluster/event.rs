@@ -86,6 +86,8 @@ pub enum PodStep {
     Liveness,
     /// A container's process ends by itself.
     ContainerExits,
+    /// A container's process is ended from outside; the epoch holds its exit code.
+    Crashes,
     /// A crash-loop or pull back-off is over: the worker looks what may start.
     Restart,
     /// The kubelet sees the deletion.
@@ -113,6 +115,10 @@ pub enum NodeStep {
     PressureCheck,
     /// The next group of pods is stopped because the machine is being shut down; the epoch says which.
     Shutdown,
+    /// The kubelet has been restarted.
+    KubeletRestarted,
+    /// The machine has become slower or faster.
+    Slowdown,
 }
 
 /// A controller takes a key from its work queue, or runs one of its periodic loops.

@@ -33,7 +33,7 @@ mod verbs;
 mod words;
 
 pub use agenda::Agenda;
-pub use change::{Change, ConditionChange, What};
+pub use change::{Change, ConditionChange, What, WorldChange};
 pub use component::Component;
 pub use condition::{Condition, ConditionStatus, Conditions};
 pub use control_plane::{ControlPlane, DrawnLatencies, KubeletTiming, Latency};
@@ -52,5 +52,5 @@ pub use pod_resources::quantity_text;
 pub use pod_spec::{PodSpec, RestartPolicy, Template};
 pub use recorder::{EVENT_TTL, EventMessage, EventRecord, EventRecorder, EventType};
 pub use store::Cluster;
-pub use verbs::{NewMeta, NewNode, NewObject, NewPod, PodReport, Propagation};
+pub use verbs::{MAX_SLOWDOWN, NewMeta, NewNode, NewObject, NewPod, PodReport, Propagation};
 pub use words::Words;

@@ -34,6 +34,8 @@ pub struct Node {
     pub heartbeat: Time,
     /// Whether its kubelet works and reaches the control plane.
     pub kubelet: KubeletHealth,
+    /// How many times longer than modelled everything on it takes: a fact of the world (see `Cluster::set_slowdown`).
+    pub slowdown: f64,
     /// Everything else of the manifest: `spec` and `status` as written.
     pub raw: Arc<Value>,
 }
@@ -57,6 +59,11 @@ pub enum KubeletHealth {
         /// Since when.
         since: Time,
     },
+    /// The kubelet's process is down; the machine and its containers run on.
+    Stopped {
+        /// Since when.
+        since: Time,
+    },
     /// Kubelet and containers run, but nothing gets through between them and the control plane.
     Partitioned {
         /// Since when.
@@ -69,7 +76,9 @@ impl KubeletHealth {
     pub fn silent_since(self) -> Option<Time> {
         match self {
             KubeletHealth::Running | KubeletHealth::ShuttingDown { .. } => None,
-            KubeletHealth::Down { since } | KubeletHealth::Partitioned { since } => Some(since),
+            KubeletHealth::Down { since } | KubeletHealth::Stopped { since } | KubeletHealth::Partitioned { since } => {
+                Some(since)
+            }
         }
     }
 }
@@ -119,6 +128,7 @@ mod tests {
             pods: Vec::new(),
             heartbeat: Time::from_secs(3),
             kubelet,
+            slowdown: 1.0,
             raw: Arc::new(Value::Null),
         };
         assert_eq!(node(KubeletHealth::Running).last_heartbeat(Time::from_secs(27)), Time::from_secs(23));

@@ -105,7 +105,7 @@ impl Kubelets {
     }
 
     /// All containers exit: the pod ends, or they start again, the first time at once.
-    fn fake_exits(&mut self, w: &mut Worker, cx: &mut Cx<'_>) {
+    pub(super) fn fake_exits(&mut self, w: &mut Worker, cx: &mut Cx<'_>) {
         let now = cx.now();
         let Some(exit) = w.rows[w.shape.n_init].exit else { return };
         fake_end_all(w, exit, cx);

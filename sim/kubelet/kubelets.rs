@@ -9,7 +9,7 @@ use super::options::{KubeletKind, KubeletOptions};
 use super::worker::{Busy, Stage, Worker};
 use crate::cluster::{
     Agenda, Change, Cluster, Component, Event, KubeletEvent, KubeletHealth, NodeId, NodeStep, ObjectRef, PodId,
-    PodStep, What,
+    PodStep, What, WorldChange,
 };
 use crate::engine::{Id, Span, Time};
 
@@ -22,6 +22,9 @@ pub struct Kubelets {
     pub(super) nodes: Vec<NodeState>,
     pub(super) n_addresses: u32,
 }
+
+/// Marks a crash for want of memory beside the exit code.
+const CRASH_OOM: u16 = 1 << 8;
 
 /// What a kubelet knows of its node.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +46,10 @@ pub(super) struct NodeState {
     pub shutdown_group: u16,
     /// The pods that have a worker.
     pub pods: BTreeSet<PodId>,
+    /// When its kubelet was started, if that was during the run.
+    pub kubelet_started: Option<Time>,
+    /// How many times longer everything on it takes, when last looked at.
+    pub slowdown: Option<f64>,
     /// What happened while nothing could be done about it, in order.
     pub frozen: Vec<KubeletEvent>,
 }
@@ -139,6 +146,10 @@ impl Kubelets {
         }
         let Some(mut worker) = self.take_worker(pod) else { return };
         match self.options.kind {
+            _ if step == PodStep::Crashes => {
+                let (code, oom) = (turn as u8, turn & CRASH_OOM != 0);
+                self.container_crashed(&mut worker, usize::from(container), code, oom, cx);
+            }
             KubeletKind::Real => self.worker_step(&mut worker, step, usize::from(container), turn, cx),
             KubeletKind::Fake => self.fake_step(&mut worker, step, turn, cx),
         }
@@ -187,6 +198,8 @@ impl Kubelets {
             NodeStep::ReportImages => self.report_images(node, cx),
             NodeStep::PressureCheck => self.pressure_check(node, cx),
             NodeStep::Shutdown => self.shutdown_group_due(node, number, cx),
+            NodeStep::KubeletRestarted => self.kubelet_restarted(node, cx),
+            NodeStep::Slowdown => self.speed_changed(node, cx),
         }
     }
 
@@ -199,6 +212,8 @@ impl Kubelets {
         let waits = match cluster.node(node).kubelet {
             KubeletHealth::Running | KubeletHealth::ShuttingDown { .. } => false,
             KubeletHealth::Down { .. } => true,
+            // Processes come to their end without a kubelet; it hears of it when it is back.
+            KubeletHealth::Stopped { .. } => step != PodStep::Crashes,
             KubeletHealth::Partitioned { .. } => comes_from_outside || step == PodStep::Terminated,
         };
         waits.then_some(node)
@@ -224,6 +239,15 @@ impl Component for Kubelets {
     fn observe(&mut self, change: Change, cluster: &Cluster, agenda: &mut Agenda) {
         let delay = agenda.control_plane.watch_delay;
         match (change.object, change.what) {
+            (ObjectRef::Pod(pod), What::World(WorldChange::ContainerCrashed { container, exit_code, oom })) => {
+                let epoch = u16::from(exit_code) | if oom { CRASH_OOM } else { 0 };
+                let event = KubeletEvent::Pod { pod, epoch, step: PodStep::Crashes, container };
+                agenda.after(Span::ZERO, Event::Kubelet(event));
+            }
+            (ObjectRef::Node(node), What::World(world)) => {
+                let step = if world == WorldChange::Slowdown { NodeStep::Slowdown } else { NodeStep::KubeletRestarted };
+                agenda.after(Span::ZERO, Event::Kubelet(KubeletEvent::Node { node, epoch: 0, step }));
+            }
             (ObjectRef::Pod(pod), what) => {
                 let Some(step) = self.pod_change(pod, what, cluster) else { return };
                 let event = KubeletEvent::Pod { pod, epoch: 0, step, container: 0 };

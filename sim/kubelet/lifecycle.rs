@@ -43,6 +43,7 @@ impl Kubelets {
             unreported: false,
             ip: 0,
             since,
+            probes_since: since,
             rows,
             end: None,
         });

@@ -33,6 +33,7 @@ mod stop;
 mod sync;
 pub mod termination;
 mod worker;
+mod world;
 
 pub use kubelets::Kubelets;
 pub use model::{ModelError, Models};

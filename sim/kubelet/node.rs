@@ -8,7 +8,7 @@ use crate::cluster::{ConditionStatus, EventType, KubeletHealth, NodeId, Sym};
 use crate::engine::Time;
 
 /// Conditions of a healthy node: type, status, reason, message, and the event of its first report.
-const HEALTHY: [(&str, bool, &str, &str, &str); 4] = [
+pub(super) const HEALTHY: [(&str, bool, &str, &str, &str); 4] = [
     (
         "MemoryPressure",
         false,
@@ -47,6 +47,7 @@ impl Kubelets {
         }
         if !self.node(node).registered {
             self.node(node).registered = true;
+            self.node(node).kubelet_started = Some(cx.now());
             self.load_images(node, cx);
             self.note_node(node, "Starting", "Starting kubelet.", cx);
             self.report_conditions(node, cx);
@@ -59,9 +60,13 @@ impl Kubelets {
         let before = std::mem::replace(&mut self.node(node).health, health);
         match health {
             _ if before == health => {}
+            KubeletHealth::Running if matches!(before, KubeletHealth::Stopped { .. }) => {
+                self.come_back(node, before, cx);
+                self.kubelet_restarted(node, cx);
+            }
             KubeletHealth::Running => self.come_back(node, before, cx),
             KubeletHealth::ShuttingDown { .. } => self.begin_shutdown(node, cx),
-            KubeletHealth::Down { .. } | KubeletHealth::Partitioned { .. } => {}
+            KubeletHealth::Down { .. } | KubeletHealth::Stopped { .. } | KubeletHealth::Partitioned { .. } => {}
         }
     }
 
@@ -70,6 +75,7 @@ impl Kubelets {
         let rebooted = matches!(before, KubeletHealth::Down { .. }) && self.options.kind == KubeletKind::Real;
         let name = cx.cluster.name(node).to_owned();
         if rebooted {
+            self.node(node).kubelet_started = Some(cx.now());
             self.note_node(node, "Starting", "Starting kubelet.", cx);
             let text = format!("Node {name} has been rebooted, boot id: {}", cx.cluster.revision());
             if self.options.events {
@@ -149,7 +155,7 @@ impl Kubelets {
         }
     }
 
-    fn note_node(&self, node: NodeId, reason: &str, text: &str, cx: &mut Cx<'_>) {
+    pub(super) fn note_node(&self, node: NodeId, reason: &str, text: &str, cx: &mut Cx<'_>) {
         if self.options.events {
             let source = cx.cluster.words.kubelet;
             cx.cluster.record_event(node, EventType::Normal, reason, text, source);

@@ -6,6 +6,7 @@ use super::kubelets::{Cx, Kubelets};
 use super::shape::PullPolicy;
 use super::start::{draw_turn, startup};
 use super::worker::{Busy, Worker};
+use super::world::scaled;
 use crate::cluster::{EventType, KubeletTiming, NodeId, NodeImage, NodeStep, PodStep, Sym};
 use crate::engine::{Purpose, Span, Time};
 
@@ -119,7 +120,8 @@ impl Kubelets {
             // The startup that is modelled is all the time that the pod takes.
             return Span::ZERO;
         }
-        Span::from_secs_f64(self.image_size(w, idx, cx) as f64 / self.options.pull_bandwidth)
+        let takes = Span::from_secs_f64(self.image_size(w, idx, cx) as f64 / self.options.pull_bandwidth);
+        scaled(takes, cx.cluster.node(w.node).slowdown)
     }
 
     /// The size of an image: the same for all who draw it.

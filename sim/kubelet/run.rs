@@ -7,7 +7,8 @@ use super::shape::{ContainerKind, ProbeShape};
 use super::start::{draw, draw_turn};
 use super::worker::{Exit, Probing, Row, Stage, Worker};
 use crate::cluster::{ContainerState, KubeletTiming, PodStep, Sym, Terminated};
-use crate::engine::{Purpose, Span, Time};
+use crate::engine::{Id, Purpose, Span, Time};
+use rand_chacha::rand_core::Rng;
 
 /// Which probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ impl Kubelets {
         if w.stage != Stage::Active {
             return;
         }
-        if let Some(exit) = w.rows[idx].exit {
+        if let Some(exit) = w.rows[idx].exit.filter(|exit| self.noticed(w, exit.at) <= cx.now()) {
             end_instance(w, idx, exit, cx);
             self.report(w, cx);
         }
@@ -66,11 +67,11 @@ impl Kubelets {
             Some(PassAfter::Never) => return,
             Some(PassAfter::After(delay)) => draw(delay, Purpose::ProbeFailure, turn, w, cx),
         };
-        if delay.is_zero() {
+        let at = w.rows[idx].running_since().unwrap_or(cx.now()) + delay;
+        if at <= cx.now() {
             w.rows[idx].status.ready = true;
             return;
         }
-        let at = w.rows[idx].running_since().unwrap_or(cx.now()) + delay;
         let row = &mut w.rows[idx];
         row.probes().readiness.next = Some(Observed { at, tick: at, passes: true });
         cx.step(at, w.pod, PodStep::Readiness, idx, row.turn);
@@ -85,9 +86,11 @@ impl Kubelets {
         // probe look at once, and tick from then on.
         let (anchor, from) = match which {
             Which::Readiness => (now, now),
-            Which::Startup | Which::Liveness => (w.since, now + Span::from_micros(1)),
+            Which::Startup | Which::Liveness => {
+                (self.probe_anchor(w, idx, which, shape, cx), now + Span::from_micros(1))
+            }
         };
-        let stored = which == Which::Liveness;
+        let stored = which == Which::Liveness || which == Which::Readiness && w.rows[idx].status.ready;
         let mut probing = Probing { counter: Counter::new(stored), ..Probing::IDLE };
         if which == Which::Startup {
             self.look_at_startup(w, idx, &shape, &answers, (anchor, from), cx);
@@ -105,6 +108,32 @@ impl Kubelets {
             cx.step(next.at, w.pod, step, idx, turn);
         }
         *probing_mut(&mut w.rows[idx], which) = Probing { anchor, ..probing };
+    }
+
+    /// What the ticks of a probe are counted from: when its worker was made; soon after the start of a kubelet, that and a random
+    /// part of the period (kubelet, `prober/worker.go` `run`).
+    fn probe_anchor(&self, w: &Worker, idx: usize, which: Which, shape: ProbeShape, cx: &Cx<'_>) -> Time {
+        let started = self.nodes.get(w.node.index()).and_then(|node| node.kubelet_started);
+        let young = started.is_some_and(|started| w.probes_since.since(started) < shape.period);
+        if !young || self.options.timing == KubeletTiming::Ideal {
+            return w.probes_since;
+        }
+        let turn = (idx as u32) << 2 | which as u32 | 1 << 28;
+        let mut stream = cx.agenda.stream(Purpose::Jitter, cx.cluster.pod(w.pod).ordinal, turn);
+        w.probes_since + Span::from_micros(stream.next_u64() % shape.period.as_micros())
+    }
+
+    /// The probes of a container that runs begin again after a restart of the kubelet: what was ready stays so until they say
+    /// otherwise, what was alive is alive.
+    pub(super) fn probe_anew(&mut self, w: &mut Worker, idx: usize, cx: &mut Cx<'_>) {
+        // A new turn voids what the probes had seen coming; the exit is planned again as it was.
+        w.rows[idx].new_turn();
+        w.rows[idx].forget_probes();
+        self.schedule_exit(w, idx, cx);
+        match w.container(idx).startup_probe.filter(|_| !w.rows[idx].status.started) {
+            Some(shape) => self.look_ahead(w, idx, Which::Startup, shape, cx),
+            None => self.begin_steady_probes(w, idx, cx),
+        }
     }
 
     /// A startup probe begins without a result: the first threshold reached, of either outcome, decides.

@@ -4,6 +4,7 @@ use super::kubelets::{Cx, Kubelets};
 use super::shape::{ContainerKind, Hook};
 use super::termination::EXIT_SIGKILL;
 use super::worker::{Busy, Exit, Worker};
+use super::world::scaled;
 use crate::cluster::{ContainerState, ContainerStatus, EventType, PodStep, Sym, Terminated};
 use crate::engine::{Distribution, Purpose, Span, Time};
 use rand_chacha::rand_core::Rng;
@@ -142,13 +143,15 @@ impl Kubelets {
     /// When and how the instance just started will exit by itself.
     fn plan_exit(&mut self, w: &mut Worker, idx: usize, cx: &mut Cx<'_>) {
         let started = w.rows[idx].running_since().unwrap_or(cx.now());
-        let exit = natural_exit(w, idx, started, cx);
-        let row = &mut w.rows[idx];
-        row.exit = exit;
-        if let Some(exit) = exit {
-            let turn = row.turn;
+        w.rows[idx].exit = natural_exit(w, idx, started, cx);
+        self.schedule_exit(w, idx, cx);
+    }
+
+    /// Schedules the exit that is planned for a container; earlier plans are void, as [`Kubelets::container_exits`] compares.
+    pub(super) fn schedule_exit(&mut self, w: &mut Worker, idx: usize, cx: &mut Cx<'_>) {
+        if let Some(exit) = w.rows[idx].exit {
             let at = self.noticed(w, exit.at);
-            cx.step(at, w.pod, PodStep::ContainerExits, idx, turn);
+            cx.step(at, w.pod, PodStep::ContainerExits, idx, w.rows[idx].turn);
         }
     }
 
@@ -183,12 +186,13 @@ pub(super) fn draw_turn(idx: usize, n_starts: u32) -> u32 {
     (idx as u32 & 0x3f) << 24 | n_starts & 0xff_ffff
 }
 
-/// One value of a distribution for a pod; constants cost nothing.
+/// One value of a distribution for a pod, as long as its machine takes for it; constants cost nothing.
 pub(super) fn draw(from: &Distribution, purpose: Purpose, turn: u32, w: &Worker, cx: &Cx<'_>) -> Span {
-    match from.as_constant() {
+    let span = match from.as_constant() {
         Some(us) => Span::from_micros((us + 0.5) as u64),
         None => from.sample_span(&mut cx.agenda.stream(purpose, cx.cluster.pod(w.pod).ordinal, turn)),
-    }
+    };
+    scaled(span, cx.cluster.node(w.node).slowdown)
 }
 
 /// When and how container `idx`, started at `started`, exits by itself.

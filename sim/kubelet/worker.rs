@@ -34,8 +34,10 @@ pub(super) struct Worker {
     /// Whether the store lacks what has happened since it could last be written to.
     pub unreported: bool,
     pub ip: u32,
-    /// When the kubelet first saw the pod: `startTime`, and the anchor of its probe workers.
+    /// When the kubelet first saw the pod: `startTime`.
     pub since: Time,
+    /// When its probe workers were made, from which their ticks are counted: when the kubelet first saw it, or saw it anew.
+    pub probes_since: Time,
     pub rows: SmallVec<[Row; 1]>,
     /// How it ends, once it is told to.
     pub end: Option<End>,

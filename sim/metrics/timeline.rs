@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::Digest;
 use crate::cluster::{
     Change, Cluster, ConditionStatus, ContainerState, EventId, NO_CAUSE, NodeId, ObjectRef, PodPhase, Sym, What,
+    WorldChange,
 };
 use crate::engine::Time;
 
@@ -60,6 +61,8 @@ pub enum Detail {
     Allocatable,
     /// The node's kubelet is heard of (true) or not.
     Kubelet(bool),
+    /// Something happened in the world; the text is the index of a rendering.
+    World(u32),
     /// Deletion was asked for, with this grace in seconds.
     Deleting(u32),
     /// Gone.
@@ -150,6 +153,7 @@ impl Timeline {
             Detail::Allocatable => "allocatable changed".to_owned(),
             Detail::Kubelet(true) => "kubelet back".to_owned(),
             Detail::Kubelet(false) => "kubelet lost".to_owned(),
+            Detail::World(idx) => text(idx).to_owned(),
             Detail::Deleting(grace) => format!("deletion requested, grace {grace}s"),
             Detail::Removed => "removed".to_owned(),
             Detail::Event(id, count) => {
@@ -196,6 +200,7 @@ impl Timeline {
                     .node()
                     .is_some_and(|node| matches!(cluster.node(node).kubelet, crate::cluster::KubeletHealth::Running)),
             ),
+            What::World(world) => Detail::World(self.text(world_text(change.object, world, cluster))),
             What::Deleting => Detail::Deleting(cluster.meta(change.object).deletion.map_or(0, |d| d.grace_seconds)),
             What::Removed => Detail::Removed,
             What::Event(id) => Detail::Event(id, cluster.events.get(id).count),
@@ -249,6 +254,7 @@ impl Timeline {
             Detail::Unschedulable(cordoned) => (16, u64::from(cordoned)),
             Detail::Allocatable => (17, 0),
             Detail::Kubelet(heard) => (21, u64::from(heard)),
+            Detail::World(_) => (22, 0),
             Detail::Deleting(grace) => (18, u64::from(grace)),
             Detail::Removed => (19, 0),
             Detail::Event(id, count) => (20, u64::from(id.0) << 32 | u64::from(count)),
@@ -280,6 +286,21 @@ fn container_detail(object: ObjectRef, idx: u16, cluster: &Cluster) -> Detail {
         ContainerState::Waiting { reason, .. } => Detail::Waiting(idx, reason),
         ContainerState::Running { .. } => Detail::Running(idx, status.ready),
         ContainerState::Terminated(ended) => Detail::Ended(idx, ended.exit_code, ended.reason),
+    }
+}
+
+/// What happened in the world: `kubelet restarted`, `slowdown 3`, `container app crashed with exit code 1`.
+fn world_text(object: ObjectRef, world: WorldChange, cluster: &Cluster) -> String {
+    match (world, object) {
+        (WorldChange::KubeletRestarted, _) => "kubelet restarted".to_owned(),
+        (WorldChange::Slowdown, ObjectRef::Node(node)) => format!("slowdown {}", cluster.node(node).slowdown),
+        (WorldChange::ContainerCrashed { container, exit_code, oom }, ObjectRef::Pod(pod)) => {
+            let name = cluster.spec_of(pod).container_names.get(usize::from(container));
+            let name = name.map_or("?", |&name| cluster.interner.text(name));
+            let cause = if oom { " (out of memory)" } else { "" };
+            format!("container {name} crashed with exit code {exit_code}{cause}")
+        }
+        _ => String::new(),
     }
 }
 

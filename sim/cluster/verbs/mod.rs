@@ -8,6 +8,7 @@ mod pod_report;
 mod pods;
 mod removal;
 mod scheduling;
+mod world;
 
 pub use metadata::NewMeta;
 pub use nodes::NewNode;
@@ -15,6 +16,7 @@ pub use objects::NewObject;
 pub use pod_report::PodReport;
 pub use pods::NewPod;
 pub use removal::Propagation;
+pub use world::MAX_SLOWDOWN;
 
 use super::change::{Change, What};
 use super::ids::ObjectRef;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::NewMeta;
-use crate::cluster::change::{Change, ConditionChange, What};
+use crate::cluster::change::{ConditionChange, What};
 use crate::cluster::condition::{Condition, ConditionStatus, Conditions};
 use crate::cluster::ids::{NodeId, ResourceId, Sym};
 use crate::cluster::node::{KubeletHealth, Node, NodeImage, NodeTaint};
@@ -52,6 +52,7 @@ impl Cluster {
             pods: Vec::new(),
             heartbeat: self.now,
             kubelet: KubeletHealth::Running,
+            slowdown: 1.0,
             raw: new.raw,
         });
         self.columns.push_node();
@@ -84,22 +85,6 @@ impl Cluster {
     /// The node's kubelet begins to renew its lease now. Not a change anyone waits for: it raises no revision.
     pub fn heartbeat(&mut self, node: NodeId) {
         self.nodes[node].heartbeat = self.now;
-    }
-
-    /// The kubelet of a node falls silent or comes back: what faults and steps do. A fact of the world that no API object shows,
-    /// so it raises no revision; the kubelets and the node controller find out in their own time. A kubelet that comes back
-    /// renews its lease at once.
-    pub fn set_kubelet_health(&mut self, node: NodeId, health: KubeletHealth) {
-        let row = &mut self.nodes[node];
-        if row.kubelet == health {
-            return;
-        }
-        // What it has renewed until now must not be forgotten when it falls silent: the anchor stays.
-        row.kubelet = health;
-        if health == KubeletHealth::Running {
-            row.heartbeat = self.now;
-        }
-        self.changes.push(Change { object: node.into(), what: What::Kubelet });
     }
 
     /// Replaces a node's taints.

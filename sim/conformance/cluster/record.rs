@@ -66,7 +66,10 @@ impl Observer for Recording {
         let object = change.object;
         let kind = cluster.kind(object);
         let inside = kind == "Node" || cluster.namespace(object) == self.namespace;
-        let silent = matches!(change.what, What::Event(_) | What::Kubelet | What::Assumed(_) | What::Forgotten(_));
+        let silent = matches!(
+            change.what,
+            What::Event(_) | What::Kubelet | What::World(_) | What::Assumed(_) | What::Forgotten(_)
+        );
         if !inside || silent || !KINDS.contains(&kind) {
             return;
         }

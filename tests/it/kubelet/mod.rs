@@ -6,3 +6,4 @@ mod lifecycle;
 mod pressure;
 mod restarts;
 mod scale;
+mod world;
