@@ -13,6 +13,7 @@ mod component;
 mod condition;
 mod control_plane;
 mod event;
+mod event_series;
 mod eviction;
 pub mod export;
 mod ids;

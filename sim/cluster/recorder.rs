@@ -1,10 +1,11 @@
 //! Kubernetes `Event`s: recorded, counted up and aggregated as client-go's event correlator does
-//! (client-go, `tools/record/events_cache.go`).
+//! (client-go, `tools/record/events_cache.go`); those of events.k8s.io go their own way ([`super::event_series`]).
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::change::{Change, What};
+use super::event_series::SeriesCache;
 use super::ids::{EventId, NodeId, ObjectRef, Sym};
 use super::store::Cluster;
 use crate::engine::{Id, IdVec, Span, Time};
@@ -40,8 +41,10 @@ pub struct EventRecord {
     pub message: EventMessage,
     /// Whether the message stands for several similar ones: it is shown with the prefix `(combined from similar events): `.
     pub combined: bool,
-    /// `source.component`.
+    /// `source.component`, or `reportingController`.
     pub source: Sym,
+    /// Whether it was recorded through events.k8s.io: it has a series in place of a count.
+    pub is_series: bool,
     /// The container concerned (`involvedObject.fieldPath`), empty for none.
     pub container: Sym,
     /// `firstTimestamp`.
@@ -58,6 +61,7 @@ pub struct EventRecorder {
     records: IdVec<EventId, EventRecord>,
     /// What the correlator remembers, by the object that events are about; forgotten with the object.
     correlators: FxHashMap<ObjectRef, Box<Correlator>>,
+    series: SeriesCache,
 }
 
 /// The correlator's caches for one object: few entries, searched in order.
@@ -74,7 +78,9 @@ struct SimilarEvents {
     event_type: EventType,
     reason: Sym,
     last: Time,
-    /// The events recorded one by one, with what tells them apart; at most [`MAX_SIMILAR`] are compared.
+    /// The messages seen since the last long interval, at most [`MAX_SIMILAR`] of them.
+    messages: SmallVec<[EventMessage; 1]>,
+    /// The events recorded one by one, with what tells them apart: an equal one is counted up however long ago the last was.
     single: SmallVec<[(EventMessage, Sym, EventId); 1]>,
     /// The event that stands for all further ones.
     combined: Option<EventId>,
@@ -96,6 +102,8 @@ const SIMILAR_INTERVAL: Span = Span::from_secs(600);
 const SPAM_BURST: f64 = 25.0;
 /// Then one per this time (`defaultSpamQPS` of 1/300).
 const SPAM_REFILL: Span = Span::from_secs(300);
+/// Single events remembered per object and reason: client-go's cache is bounded too, at 4,096 of a whole component.
+const MAX_SINGLE: usize = 64;
 /// How long etcd keeps an event (kube-apiserver, `--event-ttl`).
 pub const EVENT_TTL: Span = Span::from_secs(3600);
 
@@ -112,7 +120,13 @@ impl EventRecorder {
 
     /// The events that are still kept at `now`.
     pub fn kept_at(&self, now: Time) -> impl DoubleEndedIterator<Item = (EventId, &EventRecord)> {
-        self.records.iter().filter(move |(_, record)| now.since(record.last) < EVENT_TTL)
+        self.records.iter().filter(move |&(id, record)| now.since(self.series.written(id, record, now)) < EVENT_TTL)
+    }
+
+    /// The event of that id as it is stored at `now`: a series is written down from time to time only.
+    pub fn stored_at(&self, id: EventId, now: Time) -> EventRecord {
+        let (count, last) = self.series.stored(id, &self.records[id], now);
+        EventRecord { count, last, ..self.records[id] }
     }
 
     /// Number of events ever recorded.
@@ -128,6 +142,7 @@ impl EventRecorder {
     /// Forgets what the correlator remembers of an object that is gone. Its events stay.
     pub(super) fn forget(&mut self, object: ObjectRef) {
         self.correlators.remove(&object);
+        self.series.forget(object);
     }
 
     /// Records an event; `None` if the spam filter drops it.
@@ -138,12 +153,15 @@ impl EventRecorder {
         }
         let similar = correlator.similar_to(&new);
         let same = similar.single.iter().find(|known| (known.0, known.1) == (new.message, new.container));
-        let combine = same.is_none() && similar.single.len() + 1 >= MAX_SIMILAR;
+        let combine = !similar.messages.contains(&new.message) && similar.messages.len() + 1 >= MAX_SIMILAR;
+        if !combine && !similar.messages.contains(&new.message) {
+            similar.messages.push(new.message);
+        }
         let known = if combine { similar.combined } else { same.map(|known| known.2) };
         let id = match known {
             Some(id) => {
                 let record = &mut self.records[id];
-                record.count += 1;
+                record.count = record.count.saturating_add(1);
                 (record.last, record.message) = (new.last, new.message);
                 id
             }
@@ -151,10 +169,47 @@ impl EventRecorder {
         };
         match combine {
             true => similar.combined = Some(id),
-            false if known.is_none() => similar.single.push((new.message, new.container, id)),
+            false if known.is_none() => {
+                if similar.single.len() >= MAX_SINGLE {
+                    similar.single.remove(0);
+                }
+                similar.single.push((new.message, new.container, id));
+            }
             false => {}
         }
         Some(id)
+    }
+
+    /// Records an event of events.k8s.io about an object of that version; `None` if nothing is written now.
+    fn record_series(&mut self, new: EventRecord, version: u64) -> Option<EventId> {
+        self.series.record(new, version, &mut self.records)
+    }
+}
+
+impl EventRecord {
+    fn new(
+        object: ObjectRef,
+        event_type: EventType,
+        reason: Sym,
+        message: EventMessage,
+        source: Sym,
+        container: Sym,
+        now: Time,
+    ) -> EventRecord {
+        let (combined, is_series, count) = (false, false, 1);
+        EventRecord {
+            object,
+            event_type,
+            reason,
+            message,
+            combined,
+            source,
+            is_series,
+            container,
+            first: now,
+            last: now,
+            count,
+        }
     }
 }
 
@@ -164,14 +219,21 @@ impl Correlator {
         let key = (new.source, new.event_type, new.reason);
         let place = self.similar.iter().position(|known| (known.source, known.event_type, known.reason) == key);
         let place = place.unwrap_or_else(|| {
-            let (single, combined) = (SmallVec::new(), None);
             let (source, event_type, reason) = key;
-            self.similar.push(SimilarEvents { source, event_type, reason, last: new.first, single, combined });
+            self.similar.push(SimilarEvents {
+                source,
+                event_type,
+                reason,
+                last: new.first,
+                messages: SmallVec::new(),
+                single: SmallVec::new(),
+                combined: None,
+            });
             self.similar.len() - 1
         });
         let similar = &mut self.similar[place];
         if new.first.since(similar.last) > SIMILAR_INTERVAL {
-            (similar.single, similar.combined) = (SmallVec::new(), None);
+            similar.messages.clear();
         }
         similar.last = new.first;
         similar
@@ -232,20 +294,28 @@ impl Cluster {
         source: Sym,
         container: Sym,
     ) {
-        let (first, last) = (self.now, self.now);
-        let new = EventRecord {
-            object,
-            event_type,
-            reason,
-            message,
-            combined: false,
-            source,
-            container,
-            first,
-            last,
-            count: 1,
-        };
+        let new = EventRecord::new(object, event_type, reason, message, source, container, self.now);
         if let Some(id) = self.events.record(new) {
+            self.changes.push(Change { object, what: What::Event(id) });
+        }
+    }
+
+    /// Records an event through events.k8s.io, as kube-scheduler does (client-go, `tools/events`): neither aggregated nor dropped,
+    /// counted up while the object has the same resource version.
+    pub fn record_series(
+        &mut self,
+        object: ObjectRef,
+        event_type: EventType,
+        reason: Sym,
+        message: EventMessage,
+        reporting_controller: Sym,
+    ) {
+        let version = self.meta(object).resource_version;
+        let new = EventRecord {
+            is_series: true,
+            ..EventRecord::new(object, event_type, reason, message, reporting_controller, Sym::EMPTY, self.now)
+        };
+        if let Some(id) = self.events.record_series(new, version) {
             self.changes.push(Change { object, what: What::Event(id) });
         }
     }

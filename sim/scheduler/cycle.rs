@@ -283,7 +283,7 @@ impl Scheduler {
     /// Records a warning FailedScheduling.
     pub(super) fn warn(&self, pod: PodId, message: &str, source: Sym, cluster: &mut Cluster) {
         let message = EventMessage::Text(cluster.interner.sym(&event_note(message)));
-        cluster.record(pod.into(), EventType::Warning, self.words.failed_scheduling, message, source, Sym::EMPTY);
+        cluster.record_series(pod.into(), EventType::Warning, self.words.failed_scheduling, message, source);
     }
 
     fn flush_backoff(&mut self, cluster: &Cluster, now: Time) {

@@ -126,6 +126,6 @@ fn delete(victim: PodId, pod: PodId, node: NodeId, (source, preempted): (Sym, Sy
     let preemptor = uid_text(cluster.pod(pod).meta.uid);
     let message = format!("Preempted by pod {preemptor} on node {}", cluster.name(node));
     let message = EventMessage::Text(cluster.interner.sym(&message));
-    cluster.record(victim.into(), EventType::Normal, preempted, message, source, Sym::EMPTY);
+    cluster.record_series(victim.into(), EventType::Normal, preempted, message, source);
     true
 }

@@ -17,7 +17,7 @@ impl Scheduler {
         }
         cluster.bind(pod, binding.node);
         let message = EventMessage::Assigned(binding.node);
-        cluster.record(pod.into(), EventType::Normal, self.words.scheduled, message, binding.source, Sym::EMPTY);
+        cluster.record_series(pod.into(), EventType::Normal, self.words.scheduled, message, binding.source);
     }
 
     /// The binding was refused: gives the assumed resources back, tells the queue, and tries the pod again after the back-off for

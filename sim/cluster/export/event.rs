@@ -11,7 +11,7 @@ use crate::cluster::store::Cluster;
 impl Cluster {
     /// The `Event` object of a recorded event.
     pub fn export_event(&self, id: EventId) -> Value {
-        let record = self.events.get(id);
+        let record = &self.events.stored_at(id, self.now);
         let namespace = match self.namespace(record.object) {
             "" => "default",
             namespace => namespace,
@@ -34,8 +34,8 @@ impl Cluster {
             involved.insert("fieldPath".into(), path.into());
         }
         let source = self.interner.text(record.source);
-        // The scheduler records through events.k8s.io/v1: an event time, no first and last timestamp, a reporting controller.
-        let newer = record.source == self.words.default_scheduler;
+        // events.k8s.io/v1: an event time, no first and last timestamp, no count, a reporting controller.
+        let newer = record.is_series;
         let (first, last) = if newer { (Value::Null, Value::Null) } else { (time(record.first), time(record.last)) };
         json!({
             "apiVersion": "v1",
@@ -50,7 +50,7 @@ impl Cluster {
             "type": match record.event_type { EventType::Normal => "Normal", EventType::Warning => "Warning" },
             "reason": self.interner.text(record.reason),
             "message": self.event_message(record),
-            "count": if newer && record.count == 1 { Value::Null } else { record.count.into() },
+            "count": if newer { Value::Null } else { record.count.into() },
             "firstTimestamp": first,
             "lastTimestamp": last,
             "eventTime": if newer { rfc3339_micro(self.epoch_seconds, record.first).into() } else { Value::Null },

@@ -248,7 +248,8 @@ fn held(track: &Track, until: f64, least: f64) -> Vec<Value> {
 
 /// Adds the events of a run.
 pub(super) fn add_events(view: &mut CompactView, recording: &Recording, cluster: &Cluster, namespace: &str) {
-    for (_, record) in cluster.events.iter() {
+    for (id, _) in cluster.events.iter() {
+        let record = &cluster.events.stored_at(id, cluster.now());
         let kind = cluster.kind(record.object);
         let reason = cluster.interner.text(record.reason).to_owned();
         let inside = kind == "Node" || cluster.namespace(record.object) == namespace;
