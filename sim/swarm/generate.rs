@@ -44,8 +44,9 @@ pub fn generate(seed: u64) -> Case {
     let mut dice = Dice::new(seed);
     let calm = dice.chance(25);
     let shape = Shape { n_nodes: dice.between(2, 6), zones: ["a", "b", "c"][..dice.between(1, 3) as usize].to_vec() };
-    let n_workloads = dice.between(1, 4);
-    let budget = shape.n_nodes * NODE_MILLI_CPU * 2 / 5 / n_workloads;
+    let n_workloads = dice.between(1, 5);
+    // Half of the cluster on average; the fuller ones make the scheduler preempt while a rollout surges.
+    let budget = shape.n_nodes * NODE_MILLI_CPU * dice.between(2, 8) / 10 / n_workloads;
     let workloads: Vec<Workload> = (0..n_workloads).map(|index| workload(index, budget, calm, &mut dice)).collect();
     let trouble_ends = 60 * dice.between(8, 25);
     let steps = trouble::steps(&shape, &workloads, calm, trouble_ends, &mut dice);
@@ -61,13 +62,14 @@ pub fn generate(seed: u64) -> Case {
                 }],
                 "controlPlane": { "profile": dice.pick(&["ideal", "realistic"]) },
             },
-            "models": models(&workloads, &mut dice),
+            "models": models(&workloads, calm, &mut dice),
             "steps": steps,
         },
     });
+    let classes = json!({ "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": { "name": "important" }, "value": 1000 });
     let flaky = workloads.iter().filter(|workload| workload.flaky).map(|workload| workload.name.clone()).collect();
     let objects = workloads.into_iter().flat_map(|workload| workload.objects);
-    Case { seed, documents: [scenario].into_iter().chain(objects).collect(), calm, trouble_ends, flaky }
+    Case { seed, documents: [scenario, classes].into_iter().chain(objects).collect(), calm, trouble_ends, flaky }
 }
 
 impl Case {
@@ -83,7 +85,7 @@ impl Case {
     }
 }
 
-fn models(workloads: &[Workload], dice: &mut Dice) -> Vec<Value> {
+fn models(workloads: &[Workload], calm: bool, dice: &mut Dice) -> Vec<Value> {
     let mut models = vec![json!({ "match": { "image": "bad" }, "image": { "error": true } })];
     for workload in workloads {
         let startup = *dice.pick(&["0s", "500ms", "2s", "8s"]);
@@ -103,6 +105,11 @@ fn models(workloads: &[Workload], dice: &mut Dice) -> Vec<Value> {
             }
         } else if workload.flaky {
             model["exit"] = json!({ "code": 1, "after": { "exponential": { "mean": "3m" } }, "probability": 0.5 });
+        }
+        if workload.run_seconds.is_none() && !calm && dice.chance(30) {
+            let window =
+                json!({ "at": format!("{}s", dice.between(30, 400)), "for": format!("{}s", dice.between(1, 60)) });
+            model["probes"] = json!({ *dice.pick(&["readiness", "liveness"]): { "failAt": [window] } });
         }
         models.push(model);
     }

@@ -90,6 +90,13 @@ fn repair(workload: &Workload) -> Vec<String> {
 fn node_work(shape: &Shape, ends: u64, dice: &mut Dice) -> Vec<Value> {
     let node = format!("node-{}", dice.between(0, shape.n_nodes - 1));
     let at = dice.between(30, ends - 1);
+    if dice.chance(20) {
+        let effect = *dice.pick(&["NoSchedule", "NoExecute", "PreferNoSchedule"]);
+        return vec![
+            typed_at(at, &format!("taint node {node} trouble=yes:{effect}")),
+            typed_at(dice.between(at, ends), &format!("taint node {node} trouble:{effect}-")),
+        ];
+    }
     let begin = if dice.chance(70) {
         format!("drain {node} --ignore-daemonsets --delete-emptydir-data --force --timeout={}s", dice.between(30, 300))
     } else {

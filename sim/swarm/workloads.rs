@@ -73,6 +73,18 @@ fn template(workload: &Workload, milli_cpu: u64, dice: &mut Dice) -> Value {
     if serves && dice.chance(30) {
         spec["initContainers"] = json!([{ "name": "init", "image": "init:1", "resources": resources }]);
     }
+    if serves && dice.chance(25) {
+        spec["containers"][0]["livenessProbe"] = json!({
+            "tcpSocket": { "port": 80 }, "periodSeconds": dice.between(1, 10), "failureThreshold": dice.between(1, 3),
+        });
+    }
+    if serves && dice.chance(20) {
+        spec["containers"][0]["lifecycle"] = json!({ "preStop": { "sleep": { "seconds": dice.between(1, 8) } } });
+        spec["terminationGracePeriodSeconds"] = json!(10);
+    }
+    if dice.chance(20) {
+        spec["priorityClassName"] = json!(*dice.pick(&["system-cluster-critical", "important"]));
+    }
     if dice.chance(30) {
         spec["tolerations"] = json!(["unreachable", "not-ready"].map(|taint| json!({
             "key": format!("node.kubernetes.io/{taint}"), "operator": "Exists", "effect": "NoExecute",
@@ -158,6 +170,21 @@ fn job_spec(workload: &Workload, milli_cpu: u64, dice: &mut Dice) -> Value {
             spec["backoffLimitPerIndex"] = json!(dice.between(0, 2));
             spec["backoffLimit"] = json!(i32::MAX);
         }
+    }
+    if dice.chance(25) && spec["template"]["spec"]["restartPolicy"] == "Never" {
+        let on = if dice.chance(50) {
+            json!({ "onPodConditions": [{ "type": "DisruptionTarget", "status": "True" }] })
+        } else {
+            json!({ "onExitCodes": { "operator": "In", "values": [1] } })
+        };
+        let mut rule = on;
+        rule["action"] = json!(*dice.pick(&["Ignore", "FailJob", "Count"]));
+        spec["podFailurePolicy"] = json!({ "rules": [rule] });
+        spec["podReplacementPolicy"] = json!("Failed");
+    }
+    if spec["completionMode"] == "Indexed" && dice.chance(25) {
+        let needed = dice.between(1, completions);
+        spec["successPolicy"] = json!({ "rules": [{ "succeededCount": needed }] });
     }
     if dice.chance(20) {
         spec["activeDeadlineSeconds"] = json!(dice.between(60, 600));
