@@ -40,6 +40,7 @@ pub mod metrics;
 pub mod modelled;
 pub mod report;
 pub mod scenario;
+pub mod swarm;
 pub mod workload;
 
 pub mod cli;

@@ -12,6 +12,7 @@ mod look;
 mod progress;
 mod replay;
 mod run;
+mod swarm;
 mod trace;
 
 use std::io::Write as _;
@@ -93,6 +94,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Measure this build on this machine, one line per size
     Bench(bench::BenchArgs),
+    /// Run random cases with faults and look for a law that breaks
+    Swarm(swarm::SwarmArgs),
     /// Print what is modelled and what is not, as Markdown
     Modelled,
     /// Print a completion script
@@ -185,6 +188,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Command::Trace(command) => trace::trace(command, global),
         Command::Replay(args) => replay::replay(args, global),
         Command::Bench(args) => bench::bench(args, global),
+        Command::Swarm(args) => swarm::swarm_command(args, global),
         Command::Modelled => print(&crate::modelled::markdown()),
         Command::Completions { shell } => {
             let mut script = Vec::new();

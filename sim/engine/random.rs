@@ -45,6 +45,8 @@ pub enum Purpose {
     Name = 13,
     /// Service time and route of a request.
     Traffic = 14,
+    /// What a generated scenario of the swarm holds.
+    Swarm = 15,
 }
 
 /// The bits of an entity that name its stream.

@@ -14,5 +14,6 @@ mod queue;
 mod scenarios;
 mod scheduler_conformance;
 mod scheduler_twins;
+mod swarm;
 mod workload;
 mod workload_plots;
