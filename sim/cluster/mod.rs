@@ -53,6 +53,6 @@ pub use pod_resources::quantity_text;
 pub use pod_spec::{PodSpec, RestartPolicy, Template};
 pub use recorder::{EVENT_TTL, EventMessage, EventRecord, EventRecorder, EventType};
 pub use store::Cluster;
-pub use verbs::{MAX_SLOWDOWN, NewMeta, NewNode, NewObject, NewPod, PodReport, Propagation};
-pub use verbs::{NewMeta, NewNode, NewObject, NewPod, PodReport, PodResize, Propagation};
+
+pub use verbs::{MAX_SLOWDOWN, NewMeta, NewNode, NewObject, NewPod, PodReport, PodResize, Propagation};
 pub use words::Words;

@@ -17,8 +17,8 @@ pub use objects::NewObject;
 pub use pod_report::PodReport;
 pub use pods::NewPod;
 pub use removal::Propagation;
-pub use world::MAX_SLOWDOWN;
 pub use resize::PodResize;
+pub use world::MAX_SLOWDOWN;
 
 use super::change::{Change, What};
 use super::ids::ObjectRef;

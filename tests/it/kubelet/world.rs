@@ -62,7 +62,9 @@ fn processes_die_from_outside() {
     assert!(bench.cluster.crash_container(pod, 0, 137, true));
     bench.run_to(60.0);
     let line = bench.timeline("p");
-    assert!(line.ends_with("10 Running ready running#1\n20 Running - CrashLoopBackOff#1\n30 Running ready running#2\n"));
+    assert!(
+        line.ends_with("10 Running ready running#1\n20 Running - CrashLoopBackOff#1\n30 Running ready running#2\n")
+    );
     let last = bench.cluster.pod(pod).containers[0].last.expect("an instance before");
     assert_eq!((last.exit_code, bench.cluster.interner.text(last.reason)), (137, "OOMKilled"));
     assert!(!bench.cluster.crash_container(pod, 7, 1, false), "there is no such container");
