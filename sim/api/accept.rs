@@ -81,7 +81,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn new(code: u16, reason: &'static str, message: String) -> Refusal {
+    pub(super) fn new(code: u16, reason: &'static str, message: String) -> Refusal {
         Refusal { code, reason, message, causes: Vec::new(), decoding: None }
     }
 
@@ -213,7 +213,7 @@ pub fn accept_update(old: &Value, new: &Value, context: &AcceptContext<'_>) -> R
     Ok(Accepted { value: object, info, warnings })
 }
 
-fn tidy(object: &mut Value, info: &KindInfo, version: &str) {
+pub(super) fn tidy(object: &mut Value, info: &KindInfo, version: &str) {
     let schema = Schema::builtin();
     if let Some(root) = schema.kind(version, info.kind) {
         prune(schema, root, object);
@@ -221,12 +221,12 @@ fn tidy(object: &mut Value, info: &KindInfo, version: &str) {
 }
 
 /// What the generation counts: all but metadata and status.
-fn content(object: &Value) -> Vec<(&String, &Value)> {
+pub(super) fn content(object: &Value) -> Vec<(&String, &Value)> {
     let outside = ["metadata", "status", "apiVersion", "kind"];
     object.as_object().into_iter().flatten().filter(|(key, _)| !outside.contains(&key.as_str())).collect()
 }
 
-fn decoded(value: &Value, info: &KindInfo, version: &str) -> Result<Value, Refusal> {
+pub(super) fn decoded(value: &Value, info: &KindInfo, version: &str) -> Result<Value, Refusal> {
     let schema = Schema::builtin();
     let Some(root) = schema.kind(version, info.kind) else {
         return Err(Refusal::new(0, "NoMatch", format!("no matches for kind {:?} in version {version:?}", info.kind)));
@@ -322,7 +322,7 @@ fn carry_over(object: &mut Value, old: &Value, info: &KindInfo, context: &Accept
     }
 }
 
-fn invalid(object: &Value, info: &KindInfo, causes: Causes) -> Refusal {
+pub(super) fn invalid(object: &Value, info: &KindInfo, causes: Causes) -> Refusal {
     let name = text(get(object, "metadata"), "name");
     let kind = match info.group {
         "" => info.kind.to_owned(),
@@ -332,12 +332,12 @@ fn invalid(object: &Value, info: &KindInfo, causes: Causes) -> Refusal {
     Refusal { causes: causes.list, ..Refusal::new(422, "Invalid", message) }
 }
 
-fn forbidden(object: &Value, info: &KindInfo, what: &str) -> Refusal {
+pub(super) fn forbidden(object: &Value, info: &KindInfo, what: &str) -> Refusal {
     let name = text(get(object, "metadata"), "name");
     Refusal::new(403, "Forbidden", format!("{} {name:?} is forbidden: {what}", info.resource()))
 }
 
-fn conflict(object: &Value, info: &KindInfo) -> Refusal {
+pub(super) fn conflict(object: &Value, info: &KindInfo) -> Refusal {
     let name = text(get(object, "metadata"), "name");
     let message = format!(
         "Operation cannot be fulfilled on {} {name:?}: the object has been modified; please apply your changes to the latest version and try again",

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::submit::Submission;
 use crate::api::kinds::KindInfo;
 use crate::kubectl::command::Command;
 
@@ -23,6 +24,8 @@ pub enum Action {
     Kubectl(Box<Command>),
     /// Manifests applied (server-side, by force).
     Apply(Vec<Value>),
+    /// Manifests that a kubectl command sends.
+    Submit(Box<Submission>),
     /// The objects of manifests deleted, as `kubectl delete -f` does.
     Delete(Vec<Value>),
     /// The eviction API, for the pods that match: a name, or a label selector.

@@ -4,8 +4,10 @@ use serde_json::Value;
 
 use super::ObjectName;
 use crate::api::accept::{AcceptContext, Refusal, accept, accept_update};
+use crate::api::subresource::{Subresource, accept_subresource};
 use crate::cluster::admission::Rejection;
 use crate::cluster::{Cluster, ObjectRef};
+use crate::kubectl::messages;
 
 /// The object of that name.
 ///
@@ -85,6 +87,24 @@ pub(super) fn send(cluster: &mut Cluster, object: ObjectRef, before: &Value, aft
     cluster.update_from(object, &accepted)
 }
 
+/// Sends back a changed object, or only a part of it.
+pub(super) fn send_part(
+    cluster: &mut Cluster,
+    object: ObjectRef,
+    before: &Value,
+    after: Value,
+    part: Option<Subresource>,
+) -> Result<(), String> {
+    let Some(part) = part else { return send(cluster, object, before, after) };
+    let context = AcceptContext { lookup: None, ..AcceptContext::default() };
+    let accepted = accept_subresource(before, &after, part, &context).map_err(|refusal| refused(&refusal))?.value;
+    match (part, object) {
+        (Subresource::Resize, ObjectRef::Pod(pod)) => cluster.resize_from(pod, &accepted),
+        (Subresource::Status, _) => cluster.update_status_from(object, &accepted),
+        _ => cluster.update_from(object, &accepted),
+    }
+}
+
 /// A refusal as kubectl prints it.
 fn refused(refusal: &Refusal) -> String {
     match refusal.reason {
@@ -94,7 +114,16 @@ fn refused(refusal: &Refusal) -> String {
                 let (kind, name) = object.split_once(' ').unwrap_or((object, ""));
                 let kind = kind.split('.').next().unwrap_or(kind);
                 let kind = crate::api::kinds::by_resource(kind).map_or(kind, |info| info.kind);
-                format!("The {kind} {name} is invalid: {causes}")
+                let mut lines: Vec<String> = Vec::new();
+                for cause in refusal.causes.iter().map(ToString::to_string) {
+                    if !lines.contains(&cause) {
+                        lines.push(cause);
+                    }
+                }
+                match lines.is_empty() {
+                    true => format!("The {kind} {name} is invalid: {causes}"),
+                    false => messages::invalid(kind, name.trim_matches('"'), &lines).trim_end().to_owned(),
+                }
             }
             None => refusal.message.clone(),
         },

@@ -2,79 +2,185 @@
 
 use serde_json::{Value, json};
 
-use super::edit::edit;
+use super::edit::{edit, find};
+use super::ownership::Ownership;
 use super::select::select;
+use super::submit::dry_run_mark;
 use super::{ObjectName, rollout, verbs};
+use crate::api::subresource::Subresource;
 use crate::cluster::{Cluster, Propagation};
-use crate::kubectl::command::{Cascade, Command, RolloutAction, Selection, SetChange};
-use crate::kubectl::{View, show};
+use crate::kubectl::command::{Cascade, Command, Delete, DryRun, Patch, Rollout, RolloutAction, Selection, SetChange};
+use crate::kubectl::{View, messages, show};
 
-/// Carries out a command that does not go on in time (a drain does: see [`super::drain`]). Returns the lines printed.
+/// Carries out a command that does not go on in time (a drain does: see [`super::drain`]). Returns the lines printed. A dry run is
+/// carried out on a copy, so that nothing can remain of it.
 ///
 /// # Errors
 ///
 /// What kubectl prints on standard error.
-pub(super) fn execute(cluster: &mut Cluster, command: &Command, namespace: &str) -> Result<Vec<String>, String> {
+pub(super) fn execute(
+    cluster: &mut Cluster,
+    ownership: &mut Ownership,
+    command: &Command,
+    namespace: &str,
+) -> Result<Vec<String>, String> {
+    let dry_run = dry_run_of(command);
+    if dry_run == DryRun::None {
+        return Kubectl { cluster, ownership, namespace }.carry_out(command);
+    }
+    let (mut cluster, mut ownership) = (cluster.clone(), ownership.clone());
+    let lines = Kubectl { cluster: &mut cluster, ownership: &mut ownership, namespace }.carry_out(command)?;
+    let mark = dry_run_mark(dry_run);
+    Ok(lines.into_iter().map(|line| if line.is_empty() { line } else { format!("{line}{mark}") }).collect())
+}
+
+fn dry_run_of(command: &Command) -> DryRun {
     match command {
-        Command::Scale(scale) => each(cluster, &scale.selection, namespace, |cluster, name| {
-            verbs::scale(cluster, name, scale.replicas, scale.current_replicas)
-        }),
-        Command::Set(set) => {
-            each(cluster, &set.selection, namespace, |cluster, name| set_field(cluster, name, &set.change))
-        }
-        Command::Mark(mark) => {
-            let field = if mark.annotations { "annotations" } else { "labels" };
-            each(cluster, &mark.selection, namespace, |cluster, name| {
-                verbs::set_keys(cluster, name, field, &mark.changes, mark.overwrite)
-            })
-        }
-        Command::Taint(taint) => each(cluster, &taint.selection, namespace, |cluster, name| {
-            verbs::taint(cluster, &name.name, &taint.changes, taint.overwrite)
-        }),
-        Command::Cordon(cordon) => {
-            let selection = nodes(&cordon.nodes, cordon.selector.as_ref());
-            each(cluster, &selection, namespace, |cluster, name| {
-                verbs::cordon(cluster, &name.name, cordon.unschedulable)
-            })
-        }
-        Command::Delete(delete) => {
-            let propagation = match delete.cascade {
-                Cascade::Background => Propagation::Background,
-                Cascade::Foreground => Propagation::Foreground,
-                Cascade::Orphan => Propagation::Orphan,
-            };
-            let grace = delete.grace_period_seconds.and_then(|seconds| u32::try_from(seconds).ok());
-            match select(cluster, &delete.selection, namespace) {
-                Err(_) if delete.ignore_not_found => Ok(Vec::new()),
-                names => names?.iter().map(|name| verbs::delete(cluster, name, propagation, grace)).collect(),
+        Command::Scale(scale) => scale.dry_run,
+        Command::Set(set) => set.dry_run,
+        Command::Mark(mark) => mark.dry_run,
+        Command::Taint(taint) => taint.dry_run,
+        Command::Cordon(cordon) => cordon.dry_run,
+        Command::Delete(delete) => delete.dry_run,
+        Command::Patch(patch) => patch.dry_run,
+        Command::Rollout(rollout) => rollout.dry_run,
+        _ => DryRun::None,
+    }
+}
+
+/// kubectl with what it works on.
+struct Kubectl<'a> {
+    cluster: &'a mut Cluster,
+    ownership: &'a mut Ownership,
+    namespace: &'a str,
+}
+
+/// The field manager of a command, and the part of the object that it writes.
+#[derive(Clone, Copy)]
+struct Writer(&'static str, &'static str);
+
+impl Kubectl<'_> {
+    fn carry_out(&mut self, command: &Command) -> Result<Vec<String>, String> {
+        match command {
+            Command::Scale(scale) => self.each(&scale.selection, Writer("kubectl", "scale"), |cluster, name| {
+                expect_version(cluster, name, scale.resource_version.as_deref())?;
+                verbs::scale(cluster, name, scale.replicas, scale.current_replicas)
+            }),
+            Command::Set(set) => self
+                .each(&set.selection, Writer("kubectl-set", ""), |cluster, name| set_field(cluster, name, &set.change)),
+            Command::Mark(mark) => {
+                let (field, writer) = match mark.annotations {
+                    true => ("annotations", Writer("kubectl-annotate", "")),
+                    false => ("labels", Writer("kubectl-label", "")),
+                };
+                self.each(&mark.selection, writer, |cluster, name| {
+                    expect_version(cluster, name, mark.resource_version.as_deref())?;
+                    verbs::set_keys(cluster, name, field, &mark.changes, mark.overwrite)
+                })
             }
+            Command::Taint(taint) => self.each(&taint.selection, Writer("kubectl-taint", ""), |cluster, name| {
+                verbs::taint(cluster, &name.name, &taint.changes, taint.overwrite)
+            }),
+            Command::Cordon(cordon) => {
+                let selection = nodes(&cordon.nodes, cordon.selector.as_ref());
+                self.each(&selection, Writer("kubectl", ""), |cluster, name| {
+                    verbs::cordon(cluster, &name.name, cordon.unschedulable)
+                })
+            }
+            Command::Delete(delete) => self.delete(delete),
+            Command::Patch(patch) => self.patch(patch),
+            Command::Rollout(command) => self.rollout(command),
+            Command::Get(_) | Command::Describe(_) | Command::Events(_) => self.look(command),
+            _ => Err("error: this command is not supported yet".to_owned()),
         }
-        Command::Patch(patch) => {
-            let text = patch.patch.as_deref().unwrap_or("{}");
-            let value: Value = serde_json::from_str(text)
-                .or_else(|_| serde_yaml::from_str(text))
-                .map_err(|error| format!("error: unable to parse {text:?}: {error}"))?;
-            each(cluster, &patch.selection, namespace, |cluster, name| {
-                verbs::patch(cluster, name, patch.patch_type, &value)
-            })
+    }
+
+    fn delete(&mut self, delete: &Delete) -> Result<Vec<String>, String> {
+        let propagation = match delete.cascade {
+            Cascade::Background => Propagation::Background,
+            Cascade::Foreground => Propagation::Foreground,
+            Cascade::Orphan => Propagation::Orphan,
+        };
+        let grace = delete.grace_period_seconds.and_then(|seconds| u32::try_from(seconds).ok());
+        match select(self.cluster, &delete.selection, self.namespace) {
+            Err(_) if delete.ignore_not_found => Ok(Vec::new()),
+            names => names?.iter().map(|name| verbs::delete(self.cluster, name, propagation, grace)).collect(),
         }
-        Command::Rollout(command) => match command.action {
+    }
+
+    fn patch(&mut self, patch: &Patch) -> Result<Vec<String>, String> {
+        let text = patch.patch.as_deref().unwrap_or("{}");
+        let value: Value = serde_json::from_str(text)
+            .or_else(|_| serde_yaml::from_str(text))
+            .map_err(|error| format!("error: unable to parse {text:?}: {error}"))?;
+        let known = "error: invalid subresource value: ";
+        let part = match patch.subresource.as_deref() {
+            None | Some("") => None,
+            Some(text) => Some(
+                Subresource::parse(text)
+                    .ok_or_else(|| format!("{known}\"{text}\". Must be one of [status scale resize]"))?,
+            ),
+        };
+        let writer = Writer("kubectl-patch", part.map_or("", Subresource::as_str));
+        self.each(&patch.selection, writer, |cluster, name| verbs::patch(cluster, name, patch.patch_type, &value, part))
+    }
+
+    fn rollout(&mut self, command: &Rollout) -> Result<Vec<String>, String> {
+        let writer = Writer("kubectl-rollout", "");
+        let selection = &command.selection;
+        match command.action {
             RolloutAction::Undo { to_revision } => {
-                each(cluster, &command.selection, namespace, |cluster, name| rollout::undo(cluster, name, to_revision))
+                self.each(selection, writer, |cluster, name| rollout::undo(cluster, name, to_revision))
             }
-            RolloutAction::Pause => {
-                each(cluster, &command.selection, namespace, |cluster, name| rollout::pause(cluster, name, true))
-            }
-            RolloutAction::Resume => {
-                each(cluster, &command.selection, namespace, |cluster, name| rollout::pause(cluster, name, false))
-            }
-            RolloutAction::Restart => each(cluster, &command.selection, namespace, rollout::restart),
+            RolloutAction::Pause => self.each(selection, writer, |cluster, name| rollout::pause(cluster, name, true)),
+            RolloutAction::Resume => self.each(selection, writer, |cluster, name| rollout::pause(cluster, name, false)),
+            RolloutAction::Restart => self.each(selection, writer, rollout::restart),
             RolloutAction::Status { .. } | RolloutAction::History { .. } => {
-                look(cluster, &Command::Rollout(command.clone()), namespace)
+                self.look(&Command::Rollout(command.clone()))
             }
-        },
-        Command::Get(_) | Command::Describe(_) | Command::Events(_) => look(cluster, command, namespace),
-        _ => Err("error: this command is not supported yet".to_owned()),
+        }
+    }
+
+    /// Does something to every object of a selection, and notes what it wrote.
+    fn each(
+        &mut self,
+        selection: &Selection,
+        Writer(manager, part): Writer,
+        mut act: impl FnMut(&mut Cluster, &ObjectName) -> Result<String, String>,
+    ) -> Result<Vec<String>, String> {
+        let mut lines = Vec::new();
+        for name in select(self.cluster, selection, self.namespace)? {
+            let object = find(self.cluster, &name)?;
+            let before = self.cluster.export(object);
+            lines.push(act(self.cluster, &name)?);
+            self.ownership.updated(self.cluster, object, &before, manager, part);
+        }
+        Ok(lines)
+    }
+
+    fn look(&self, command: &Command) -> Result<Vec<String>, String> {
+        let cluster = &*self.cluster;
+        let mut objects = cluster.export_all();
+        if matches!(command, Command::Get(get) if get.show_managed_fields) {
+            self.ownership.show(cluster, &mut objects);
+        }
+        let now = cluster.epoch_seconds * 1_000_000 + i64::try_from(cluster.now().as_micros()).unwrap_or(i64::MAX);
+        let view = View { objects: &objects, now, namespace: self.namespace };
+        let output = show(command, &view, None).unwrap_or_default();
+        match output.exit {
+            0 => Ok(output.stdout.lines().map(str::to_owned).collect()),
+            _ => Err(output.stderr),
+        }
+    }
+}
+
+/// `--resource-version`: only then.
+fn expect_version(cluster: &Cluster, name: &ObjectName, wanted: Option<&str>) -> Result<(), String> {
+    let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) else { return Ok(()) };
+    let present = cluster.meta(find(cluster, name)?).resource_version.to_string();
+    match wanted == present {
+        true => Ok(()),
+        false => Err(messages::conflict(&name.info.resource(), &name.name).trim_end().to_owned()),
     }
 }
 
@@ -82,26 +188,6 @@ pub(super) fn execute(cluster: &mut Cluster, command: &Command, namespace: &str)
 pub(super) fn nodes(names: &[String], selector: Option<&String>) -> Selection {
     let args = std::iter::once("nodes".to_owned()).chain(names.iter().cloned()).collect();
     Selection { args, selector: selector.cloned(), ..Selection::default() }
-}
-
-fn each(
-    cluster: &mut Cluster,
-    selection: &Selection,
-    namespace: &str,
-    mut act: impl FnMut(&mut Cluster, &ObjectName) -> Result<String, String>,
-) -> Result<Vec<String>, String> {
-    let names = select(cluster, selection, namespace)?;
-    names.iter().map(|name| act(cluster, name)).collect()
-}
-
-fn look(cluster: &Cluster, command: &Command, namespace: &str) -> Result<Vec<String>, String> {
-    let objects = cluster.export_all();
-    let now = cluster.epoch_seconds * 1_000_000 + i64::try_from(cluster.now().as_micros()).unwrap_or(i64::MAX);
-    let output = show(command, &View { objects: &objects, now, namespace }, None).unwrap_or_default();
-    match output.exit {
-        0 => Ok(output.stdout.lines().map(str::to_owned).collect()),
-        _ => Err(output.stderr),
-    }
 }
 
 fn set_field(cluster: &mut Cluster, name: &ObjectName, change: &SetChange) -> Result<String, String> {

@@ -9,13 +9,19 @@ mod arrivals;
 mod drain;
 mod edit;
 mod execute;
+mod ownership;
 mod rollout;
 mod select;
 mod steps;
+mod submit;
 mod verbs;
 
 pub use action::{Action, Eviction, ObjectName};
 pub use arrivals::{ArrivalSource, ArrivingPod};
 pub use edit::edit;
 pub use steps::{Answer, Client, Step};
+pub use submit::{Submission, SubmitVerb};
 pub use verbs::EvictionAnswer;
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,17 @@
 //! `Client`: does its steps at their times, lets pods arrive, and keeps every answer.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::drain::Drain;
 use super::execute::execute;
+use super::ownership::Ownership;
 use super::select::select;
+use super::submit::{Submission, apply_step, submit};
 use super::{Action, ArrivalSource, ArrivingPod, EvictionAnswer, verbs};
-use crate::cluster::{Agenda, Change, Cluster, Component, Event, ObjectRef, PodId, Propagation, What, WorkloadEvent};
+use crate::cluster::{Agenda, Change, Cluster, Component, Event, PodId, Propagation, What, WorkloadEvent};
 use crate::engine::{Span, Time};
 use crate::kubectl::command::{self, Command};
 
@@ -41,6 +44,7 @@ pub struct Answer {
 /// One of several requests of a step.
 enum Request {
     Apply(Value),
+    Submit(Arc<Submission>, usize),
     Evict(PodId),
 }
 
@@ -61,8 +65,8 @@ pub struct Client {
     requests: BTreeMap<u32, VecDeque<Request>>,
     /// The namespace that commands without `-n` mean.
     namespace: String,
-    /// What was last applied to each object.
-    applied: BTreeMap<ObjectRef, Value>,
+    /// Who manages the fields of what clients wrote.
+    ownership: Ownership,
     n_arrived: u64,
 }
 
@@ -113,6 +117,12 @@ impl Client {
                 let requests = manifests.iter().cloned().map(Request::Apply).collect();
                 return self.send_next(idx, requests, cluster, agenda);
             }
+            Action::Submit(submission) => {
+                let submission = Arc::new((**submission).clone());
+                let places = 0..submission.manifests.len();
+                let requests = places.map(|place| Request::Submit(submission.clone(), place)).collect();
+                return self.send_next(idx, requests, cluster, agenda);
+            }
             _ => {}
         }
         match self.act(&action, cluster) {
@@ -152,8 +162,8 @@ impl Client {
 
     fn act(&mut self, action: &Action, cluster: &mut Cluster) -> Result<Vec<String>, String> {
         match action {
-            Action::Kubectl(command) => execute(cluster, command, &self.namespace),
-            Action::Apply(_) | Action::Evict(_) => Ok(Vec::new()),
+            Action::Kubectl(command) => execute(cluster, &mut self.ownership, command, &self.namespace),
+            Action::Apply(_) | Action::Submit(_) | Action::Evict(_) => Ok(Vec::new()),
             Action::Delete(manifests) => {
                 let names = manifests.iter().filter_map(|manifest| verbs::name_of(manifest, &self.namespace));
                 names.map(|name| verbs::delete(cluster, &name, Propagation::Background, None)).collect()
@@ -169,10 +179,13 @@ impl Client {
     /// next from being sent.
     fn send_next(&mut self, idx: u32, mut requests: VecDeque<Request>, cluster: &mut Cluster, agenda: &mut Agenda) {
         match requests.pop_front() {
-            Some(Request::Apply(manifest)) => match self.apply(&manifest, cluster) {
-                Ok(line) => self.answers[idx as usize].stdout.push(line),
-                Err(error) => self.fail(idx, error, agenda.now()),
-            },
+            Some(Request::Apply(manifest)) => {
+                match apply_step(cluster, &mut self.ownership, manifest, &self.namespace) {
+                    Ok((_, line)) => self.answers[idx as usize].stdout.push(line),
+                    Err(error) => self.fail(idx, error, agenda.now()),
+                }
+            }
+            Some(Request::Submit(submission, place)) => self.submit(idx, &submission, place, cluster, agenda.now()),
             Some(Request::Evict(pod)) => self.evict(idx, pod, cluster),
             None => {}
         }
@@ -196,11 +209,16 @@ impl Client {
         answer.evictions.push((name, refused));
     }
 
-    fn apply(&mut self, manifest: &Value, cluster: &mut Cluster) -> Result<String, String> {
-        let (object, answer) =
-            verbs::apply(cluster, manifest, &self.namespace, |object| self.applied.get(&object).cloned())?;
-        self.applied.insert(object, manifest.clone());
-        Ok(answer)
+    fn submit(&mut self, idx: u32, submission: &Submission, place: usize, cluster: &mut Cluster, now: Time) {
+        let Some((file, manifest)) = submission.manifests.get(place) else { return };
+        match submit(cluster, &mut self.ownership, submission, (file, manifest), &self.namespace) {
+            Ok(printed) => {
+                let answer = &mut self.answers[idx as usize];
+                answer.stdout.extend(printed.stdout.lines().map(str::to_owned));
+                answer.stderr.extend(printed.stderr);
+            }
+            Err(error) => self.fail(idx, error, now),
+        }
     }
 
     fn go_on(&mut self, idx: u32, cluster: &mut Cluster, agenda: &mut Agenda) {
@@ -266,7 +284,7 @@ impl Component for Client {
 
     fn observe(&mut self, change: Change, _: &Cluster, _: &mut Agenda) {
         if change.what == What::Removed {
-            self.applied.remove(&change.object);
+            self.ownership.forget(change.object);
         }
     }
 

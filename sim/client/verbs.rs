@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::edit::{create, edit, find, send};
+use super::edit::{edit, find, send_part};
 use super::{Eviction, ObjectName};
 use crate::api::kinds;
 use crate::api::patch::{json_merge, json_patch, strategic_merge};
 use crate::api::selector::Selector;
+use crate::api::subresource::Subresource;
 use crate::cluster::{Cluster, EvictionRefused, KubeletHealth, ObjectRef, PodId, Propagation};
 use crate::kubectl::command::{PatchType, TaintChange};
 
@@ -20,35 +21,6 @@ pub(super) fn name_of(manifest: &Value, namespace: &str) -> Option<ObjectName> {
         (true, own) => own,
     };
     Some(ObjectName { info, namespace: namespace.to_owned(), name: text("name").to_owned() })
-}
-
-/// Creates or updates one manifest by server-side apply: what it says is set, what the last manifest said and this one does not is
-/// removed, the rest stays. Returns the object with kubectl's answer.
-pub(super) fn apply(
-    cluster: &mut Cluster,
-    manifest: &Value,
-    namespace: &str,
-    last: impl FnOnce(ObjectRef) -> Option<Value>,
-) -> Result<(ObjectRef, String), String> {
-    let kind = manifest["kind"].as_str().unwrap_or_default();
-    let name = name_of(manifest, namespace).ok_or_else(|| format!("error: no matches for kind \"{kind}\""))?;
-    let mut wanted = manifest.clone();
-    if name.info.namespaced {
-        wanted["metadata"]["namespace"] = json!(name.namespace);
-    }
-    let object = match find(cluster, &name) {
-        Err(_) => create(cluster, &wanted)?,
-        Ok(object) => {
-            let before = cluster.export(object);
-            let mut after = before.clone();
-            crate::api::patch::apply(&mut after, &wanted, last(object).as_ref());
-            if after != before {
-                send(cluster, object, &before, after)?;
-            }
-            object
-        }
-    };
-    Ok((object, format!("{} serverside-applied", name.text())))
 }
 
 /// Deletes one object.
@@ -169,25 +141,54 @@ pub(super) fn set_keys(
     Ok(format!("{} {done}", name.text()))
 }
 
-/// Patches one object.
+/// Patches one object, or a part of it.
 pub(super) fn patch(
     cluster: &mut Cluster,
     name: &ObjectName,
     kind: PatchType,
     patch: &Value,
+    part: Option<Subresource>,
 ) -> Result<String, String> {
-    let changed = edit(cluster, name, |object| match kind {
+    let object = find(cluster, name)?;
+    if let Some(part) = part.filter(|part| !part.is_of(name.info.kind)) {
+        let resource = name.info.resource();
+        return Err(format!(
+            "Error from server (NotFound): the server could not find the requested resource ({} of {resource})",
+            part.as_str()
+        ));
+    }
+    let before = cluster.export(object);
+    let mut after = before.clone();
+    match kind {
         PatchType::Strategic => {
-            strategic_merge(object, patch);
-            Ok(())
+            strategic_merge(&mut after, patch).map_err(|why| format!("Error from server (BadRequest): {why}"))?;
         }
-        PatchType::Merge => {
-            json_merge(object, patch);
-            Ok(())
+        PatchType::Merge if !patch.is_object() => {
+            return Err("Error from server (BadRequest): json: cannot unmarshal array into Go value of type map[string]interface {}".to_owned());
         }
-        PatchType::Json => json_patch(object, patch),
-    })?;
+        PatchType::Merge => json_merge(&mut after, patch),
+        PatchType::Json => {
+            json_patch(&mut after, patch).map_err(|why| match why.starts_with("the server rejected") {
+                true => why,
+                false => format!("Error from server (BadRequest): {why}"),
+            })?
+        }
+    }
+    if text_at(&after, "name") != text_at(&before, "name") {
+        return Err(
+            "Error from server (BadRequest): the name of the object does not match the name on the URL".to_owned()
+        );
+    }
+    let version = cluster.meta(object).resource_version;
+    if after != before {
+        send_part(cluster, object, &before, after, part)?;
+    }
+    let changed = cluster.meta(object).resource_version != version;
     Ok(format!("{} patched{}", name.text(), if changed { "" } else { " (no change)" }))
+}
+
+fn text_at<'a>(object: &'a Value, field: &str) -> &'a str {
+    object["metadata"][field].as_str().unwrap_or_default()
 }
 
 /// Changes the taints of a node.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::ids::{NodeId, ObjId, ObjectRef, PodId};
+use super::condition::ConditionStatus;
+use super::ids::{NodeId, ObjId, ObjectRef, PodId, SpecId};
 use super::ingest::lower_map;
 use super::node::NodeTaint;
 use super::objects;
@@ -70,8 +71,91 @@ impl Cluster {
     }
 
     fn update_pod_from(&mut self, pod: PodId, manifest: &Value) -> Result<(), String> {
+        if let Some(spec) = self.changed_spec(pod, manifest)? {
+            self.set_pod_spec(pod, spec);
+        }
+        Ok(())
+    }
+
+    /// The interned spec of a manifest, if it says something else than that of the pod.
+    fn changed_spec(&mut self, pod: PodId, manifest: &Value) -> Result<Option<SpecId>, String> {
         let spec = self.intern_spec(&manifest["spec"])?;
-        self.set_pod_spec(pod, spec);
+        Ok(Some(spec).filter(|&spec| self.specs.get(spec).typed != self.spec_of(pod).typed))
+    }
+
+    /// Applies an accepted update of the `resize` subresource.
+    ///
+    /// # Errors
+    ///
+    /// If lowering fails.
+    pub fn resize_from(&mut self, pod: PodId, manifest: &Value) -> Result<(), String> {
+        if let Some(spec) = self.changed_spec(pod, manifest)? {
+            self.resize_pod(pod, spec);
+        }
+        Ok(())
+    }
+
+    /// Applies an accepted update of the `status` subresource: of a node what it has, of a pod its conditions (readiness gates are
+    /// written that way), of other objects all of it.
+    ///
+    /// # Errors
+    ///
+    /// If lowering fails, or for other parts of a pod's status: those are the kubelet's.
+    pub fn update_status_from(&mut self, object: ObjectRef, manifest: &Value) -> Result<(), String> {
+        let status = &manifest["status"];
+        match object {
+            ObjectRef::Node(node) => self.update_node_status(node, status),
+            ObjectRef::Pod(pod) => self.update_pod_conditions(pod, status),
+            ObjectRef::Object(id) => {
+                let info = self.objects[id].info;
+                let body = objects::lower(info, manifest, &mut self.lowering())?;
+                self.replace_status(id, body);
+                Ok(())
+            }
+        }
+    }
+
+    /// What a client adds to the capacity of a node can be given to pods: the kubelet takes it over (kubelet, `nodestatus.MachineInfo`).
+    fn update_node_status(&mut self, node: NodeId, status: &Value) -> Result<(), String> {
+        let capacity = self.lower_resources(&status["capacity"])?;
+        let mut allocatable = self.lower_resources(&status["allocatable"])?;
+        for &(resource, amount) in capacity.iter().filter(|entry| !self.nodes[node].capacity.contains(entry)) {
+            let name = self.interner.resource_name(resource);
+            if crate::api::resources::is_extended_resource(name) {
+                allocatable.retain(|&(other, _)| other != resource);
+                allocatable.push((resource, amount));
+            }
+        }
+        allocatable.sort_unstable();
+        self.set_capacity(node, capacity);
+        self.set_allocatable(node, allocatable);
+        Ok(())
+    }
+
+    fn update_pod_conditions(&mut self, pod: PodId, status: &Value) -> Result<(), String> {
+        let shown = self.export(pod)["status"].clone();
+        let all = shown.as_object().into_iter().flatten().chain(status.as_object().into_iter().flatten());
+        if let Some((field, _)) = all.into_iter().find(|(key, _)| *key != "conditions" && shown[*key] != status[*key]) {
+            return Err(format!(
+                "error: status.{field} of a pod is the kubelet's: only its conditions can be changed here"
+            ));
+        }
+        for condition in status["conditions"].as_array().into_iter().flatten() {
+            let before =
+                shown["conditions"].as_array().into_iter().flatten().find(|one| one["type"] == condition["type"]);
+            let same = |key: &str| before.is_some_and(|before| before[key] == condition[key]);
+            if ["status", "reason", "message"].into_iter().all(same) {
+                continue;
+            }
+            let text = |key: &str| condition[key].as_str().unwrap_or_default();
+            let status = match text("status") {
+                "True" => ConditionStatus::True,
+                "False" => ConditionStatus::False,
+                _ => ConditionStatus::Unknown,
+            };
+            let [kind, reason, message] = ["type", "reason", "message"].map(|key| self.interner.sym(text(key)));
+            self.set_pod_condition(pod, kind, status, reason, message);
+        }
         Ok(())
     }
 
@@ -88,6 +172,10 @@ impl Cluster {
     }
 
     fn update_object_from(&mut self, id: ObjId, manifest: &Value) -> Result<(), String> {
+        // The manifest that is kept may be older than the body: what is shown is what counts.
+        if content(&self.export(id)) == content(manifest) {
+            return Ok(());
+        }
         let info = self.objects[id].info;
         let mut body = objects::lower(info, manifest, &mut self.lowering())?;
         objects::keep_status(&mut body, &self.objects[id].body);
@@ -99,6 +187,12 @@ impl Cluster {
         self.replace_spec(id, Arc::new(raw), body);
         Ok(())
     }
+}
+
+/// All but metadata and status: what the generation counts.
+fn content(object: &Value) -> Vec<(&String, &Value)> {
+    let outside = ["metadata", "status", "apiVersion", "kind"];
+    object.as_object().into_iter().flatten().filter(|(key, _)| !outside.contains(&key.as_str())).collect()
 }
 
 /// Taints that stay keep the exact instant at which they were added; the manifest has lost its fraction of a second.

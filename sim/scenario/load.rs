@@ -105,7 +105,7 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions) -> Result<Loaded, Vec<Erro
     let document = scenarios.into_iter().next();
     let name = paths.first().map_or_else(|| "scenario".to_owned(), |path| stem(path));
     let folder = paths.first().and_then(|path| path.parent()).unwrap_or(Path::new(".")).to_owned();
-    Loader { document, objects, name, folder, options, warnings: Vec::new() }.load()
+    Loader { document, objects, written: Vec::new(), name, folder, options, warnings: Vec::new() }.load()
 }
 
 /// Loads a scenario given as text; files it names are relative to the working folder.
@@ -120,7 +120,16 @@ pub fn load_scenario_text(name: &str, text: &str, options: &LoadOptions) -> Resu
     }
     let (scenarios, objects): (Vec<Document>, Vec<Document>) = documents.into_iter().partition(is_scenario);
     let document = scenarios.into_iter().next();
-    Loader { document, objects, name: name.to_owned(), folder: PathBuf::new(), options, warnings: Vec::new() }.load()
+    Loader {
+        document,
+        objects,
+        written: Vec::new(),
+        name: name.to_owned(),
+        folder: PathBuf::new(),
+        options,
+        warnings: Vec::new(),
+    }
+    .load()
 }
 
 fn is_scenario(document: &Document) -> bool {
@@ -134,6 +143,8 @@ fn stem(path: &Path) -> String {
 struct Loader<'a> {
     document: Option<Document>,
     objects: Vec<Document>,
+    /// The manifests of the objects as they were written: what a client applies.
+    written: Vec<Value>,
     name: String,
     folder: PathBuf,
     options: &'a LoadOptions,
@@ -250,7 +261,7 @@ impl Loader<'_> {
         }
         let mut documents = std::mem::take(&mut self.objects);
         documents.extend(more);
-        let AcceptedObjects { values, warnings } = accept_all(&documents)?;
+        let AcceptedObjects { values, written, warnings } = accept_all(&documents)?;
         self.warnings.extend(warnings);
         let (nodes, objects): (Vec<Value>, Vec<Value>) = values.into_iter().partition(|value| value["kind"] == "Node");
         if !nodes.is_empty() && spec.cluster.node_pools.is_none() {
@@ -259,6 +270,7 @@ impl Loader<'_> {
         }
         scenario.nodes.extend(nodes);
         scenario.objects = objects;
+        self.written = written.into_iter().filter(|value| value["kind"] != "Node").collect();
         self.warn_of_kept_kinds(&scenario.objects);
         self.warn_of_fields_without_effect(&documents);
         Ok(())
@@ -342,7 +354,7 @@ impl Loader<'_> {
     fn happenings(&mut self, spec: &ScenarioSpec, scenario: &mut Scenario) -> Result<(), Vec<Error>> {
         scenario.steps = Vec::new();
         if !scenario.objects.is_empty() {
-            let action = Action::Apply(scenario.objects.clone());
+            let action = Action::Apply(std::mem::take(&mut self.written));
             scenario.steps.push(Step { at: Time::ZERO, action, text: "apply the objects of the scenario".to_owned() });
         }
         let Some(document) = self.document.take() else { return Ok(()) };

@@ -13,6 +13,8 @@ use crate::error::Error;
 pub struct AcceptedObjects {
     /// The manifests, defaulted.
     pub values: Vec<Value>,
+    /// The manifests as they were written, but for old versions: what a client sends. Those of a dump are the same as `values`.
+    pub written: Vec<Value>,
     /// What the user should know: old versions, what the API server warns about.
     pub warnings: Vec<Error>,
 }
@@ -27,8 +29,9 @@ pub fn accept_all(documents: &[Document]) -> Result<AcceptedObjects, Vec<Error>>
     let (mut accepted, mut errors) = (AcceptedObjects::default(), Vec::new());
     for result in results {
         match result {
-            Ok((value, warnings)) => {
+            Ok((value, written, warnings)) => {
                 accepted.values.push(value);
+                accepted.written.push(written);
                 accepted.warnings.extend(warnings);
             }
             Err(wrong) => errors.extend(wrong),
@@ -37,12 +40,13 @@ pub fn accept_all(documents: &[Document]) -> Result<AcceptedObjects, Vec<Error>>
     if errors.is_empty() { Ok(accepted) } else { Err(errors) }
 }
 
-fn accept_one(document: &Document) -> Result<(Value, Vec<Error>), Vec<Error>> {
+fn accept_one(document: &Document) -> Result<(Value, Value, Vec<Error>), Vec<Error>> {
     let mut warnings = Vec::new();
     let mut value = document.value.clone();
     if let Some(what) = modernize(&mut value) {
         warnings.push(Error::new(what).at(document.place("apiVersion", Part::Value)));
     }
+    let mut written = value.clone();
     let dumped = strip_dump(&mut value);
     let context = AcceptContext { lookup: None, ..AcceptContext::default() };
     let accepted = accept(&value, &context).map_err(|refusal| to_error(&refusal, document))?;
@@ -52,7 +56,10 @@ fn accept_one(document: &Document) -> Result<(Value, Vec<Error>), Vec<Error>> {
         let parent = if pointer == "status" { &mut value } else { &mut value["metadata"] };
         parent[pointer] = kept;
     }
-    Ok((value, warnings))
+    if value["metadata"]["uid"].is_string() {
+        written.clone_from(&value);
+    }
+    Ok((value, written, warnings))
 }
 
 /// What a dump has and a manifest must not: kept aside while the manifest is checked.

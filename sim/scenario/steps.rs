@@ -9,11 +9,11 @@ use serde_json::{Map, Value};
 use super::objects::accept_all;
 use super::typed::at;
 use crate::api::document::{Document, Part, ReadOptions, read_files};
-use crate::client::{Action, Eviction, Step};
+use crate::client::{Action, Eviction, Step, Submission, SubmitVerb};
 use crate::engine::{Span, SpanError, Time};
 use crate::error::{Error, Result, nearest};
 use crate::faults::Fault;
-use crate::kubectl::command::{Command, parse};
+use crate::kubectl::command::{Apply, Command, DryRun, parse};
 
 /// A verb of a step: its name, the options that go with it, and how kubectl writes it (`{}` stands for the object).
 struct Verb {
@@ -238,9 +238,31 @@ impl StepReader<'_> {
             let read: Result<Vec<_>> = names.iter().map(|name| self.file(key, name)).collect();
             Ok::<_, Error>(read?.into_iter().flatten().collect::<Vec<Value>>())
         };
+        let named = |names: &[String]| {
+            let mut all = Vec::new();
+            for name in names {
+                all.extend(self.file(key, name)?.into_iter().map(|manifest| (name.clone(), manifest)));
+            }
+            Ok::<_, Error>(all)
+        };
         Ok(vec![match command {
-            Command::Apply(apply) => Action::Apply(files(&apply.selection.filenames)?),
-            Command::Submit(submit) => Action::Apply(files(&submit.selection.filenames)?),
+            Command::Apply(apply) => {
+                let verb = apply_verb(&apply).map_err(|error| error.at(place()))?;
+                Action::Submit(Box::new(Submission {
+                    verb,
+                    manager: apply.field_manager,
+                    namespace: apply.selection.scope.namespace,
+                    dry_run: apply.dry_run,
+                    manifests: named(&apply.selection.filenames)?,
+                }))
+            }
+            Command::Submit(submit) => Action::Submit(Box::new(Submission {
+                verb: if submit.replace { SubmitVerb::Replace { force: submit.force } } else { SubmitVerb::Create },
+                manager: None,
+                namespace: submit.selection.scope.namespace,
+                dry_run: submit.dry_run,
+                manifests: named(&submit.selection.filenames)?,
+            })),
             Command::Delete(delete) if !delete.selection.filenames.is_empty() => {
                 Action::Delete(files(&delete.selection.filenames)?)
             }
@@ -271,7 +293,25 @@ impl StepReader<'_> {
         if let Some(error) = errors.into_iter().next() {
             return Err(if error.place.is_some() { error } else { self.fail(key, error.what) });
         }
-        accept_all(&documents).map(|accepted| accepted.values).map_err(|mut errors| errors.swap_remove(0))
+        accept_all(&documents).map(|accepted| accepted.written).map_err(|mut errors| errors.swap_remove(0))
+    }
+}
+
+/// How an apply merges; what it cannot do is refused.
+fn apply_verb(apply: &Apply) -> Result<SubmitVerb> {
+    if apply.prune {
+        return Err(
+            Error::new("`kubectl apply --prune` is not supported").help("delete what is to go by name or selector")
+        );
+    }
+    match apply.server_side {
+        true if apply.force => Err(Error::new("--force cannot be used with --server-side")),
+        true if apply.dry_run == DryRun::Client => {
+            Err(Error::new("--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)"))
+        }
+        true => Ok(SubmitVerb::ApplyServerSide { force: apply.force_conflicts }),
+        false if apply.force_conflicts => Err(Error::new("--force-conflicts only works with --server-side")),
+        false => Ok(SubmitVerb::Apply),
     }
 }
 

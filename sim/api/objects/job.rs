@@ -307,8 +307,7 @@ fn template_update(new: &Value, old: &Value, path: &Path<'_>, causes: &mut Cause
     let old_spec = get(old, "spec");
     let mut was = get(old_spec, "template").clone();
     let is = get(new, "template");
-    let never_started = !has(get(old, "status"), "startTime");
-    let is_open = flag(old_spec, "suspend") && never_started;
+    let is_open = flag(old_spec, "suspend") && has_no_pods(get(old, "status"));
     if is_open {
         for field in ["labels", "annotations"] {
             copy(get(is, "metadata"), ensure(&mut was, "metadata"), field);
@@ -329,6 +328,15 @@ fn template_update(new: &Value, old: &Value, path: &Path<'_>, causes: &mut Cause
     } else if !is_open && was != *is {
         causes.invalid(&path.child("template"), is, IMMUTABLE);
     }
+}
+
+/// Never started, or suspended again and without active pods (batch, `MutableSchedulingDirectivesForSuspendedJobs` and
+/// `MutablePodResourcesForSuspendedJobs`).
+fn has_no_pods(status: &Value) -> bool {
+    let is_suspended =
+        |condition: &Value| text(condition, "type") == "Suspended" && text(condition, "status") == "True";
+    let suspended = list(status, "conditions").iter().any(is_suspended);
+    !has(status, "startTime") || (suspended && int(status, "active") == 0)
 }
 
 fn copy(from: &Value, to: &mut Value, field: &str) {

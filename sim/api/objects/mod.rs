@@ -11,6 +11,7 @@ mod job_policies;
 pub mod metadata;
 mod network;
 mod pod;
+pub mod pod_resize;
 mod pod_resources;
 mod pod_update;
 mod probe;
@@ -20,7 +21,9 @@ mod resources;
 mod schedule;
 mod security;
 pub mod service;
+mod service_update;
 mod storage;
+mod update;
 mod volume;
 mod warnings;
 mod workload;
@@ -126,6 +129,13 @@ pub fn rules(kind: &str) -> &'static Rules {
         "Node" => &NODE,
         "PriorityClass" => &PRIORITY_CLASS,
         "Lease" => &LEASE,
+        "RuntimeClass" => &RUNTIME_CLASS,
+        "CSIDriver" => &CSI_DRIVER,
+        "CSIStorageCapacity" => &STORAGE_CAPACITY,
+        "VolumeAttributesClass" => &VOLUME_ATTRIBUTES_CLASS,
+        "VolumeAttachment" => &VOLUME_ATTACHMENT,
+        "ControllerRevision" => &CONTROLLER_REVISION,
+        "CertificateSigningRequest" => &SIGNING_REQUEST,
         "CustomResourceDefinition" => &CUSTOM_RESOURCE_DEFINITION,
         _ => &PLAIN,
     }
@@ -189,11 +199,11 @@ static CRON_JOB: Rules = Rules { default: cron_job::default, validate: cron_job:
 static SERVICE: Rules = Rules {
     name: label_name,
     default: service::default,
-    prepare_update: service::prepare_update,
+    prepare_update: service_update::prepare,
     prepare: |object, _| service::prepare(object),
     allocate: service::validate_allocation,
     validate: |object, _, causes| service::validate(object, causes),
-    validate_update: service::validate_update,
+    validate_update: service_update::validate,
     ..PLAIN
 };
 static INGRESS: Rules = Rules {
@@ -204,6 +214,7 @@ static INGRESS: Rules = Rules {
 static INGRESS_CLASS: Rules = Rules {
     default: network::default_ingress_class,
     validate: |object, _, causes| network::validate_ingress_class(object, causes),
+    validate_update: update::ingress_class,
     ..COUNTED
 };
 static NETWORK_POLICY: Rules = Rules {
@@ -214,6 +225,7 @@ static NETWORK_POLICY: Rules = Rules {
 static ENDPOINT_SLICE: Rules = Rules {
     default: network::default_endpoint_slice,
     validate: |object, _, causes| network::validate_endpoint_slice(object, causes),
+    validate_update: update::endpoint_slice,
     ..COUNTED
 };
 static AUTOSCALER: Rules = Rules {
@@ -283,6 +295,7 @@ static NAMESPACE: Rules = Rules {
     name: label_name,
     default: cluster::default_namespace,
     prepare: |object, _| cluster::prepare_namespace(object),
+    prepare_update: update::prepare_namespace,
     ..PLAIN
 };
 static NODE: Rules = Rules {
@@ -305,4 +318,15 @@ static LEASE: Rules = Rules {
     needs_resource_version: true,
     ..PLAIN
 };
+static RUNTIME_CLASS: Rules = Rules {
+    validate: |object, _, causes| update::validate_runtime_class(object, causes),
+    validate_update: update::runtime_class,
+    ..PLAIN
+};
+static CSI_DRIVER: Rules = Rules { validate_update: update::csi_driver, ..PLAIN };
+static STORAGE_CAPACITY: Rules = Rules { validate_update: update::storage_capacity, ..PLAIN };
+static VOLUME_ATTRIBUTES_CLASS: Rules = Rules { validate_update: update::volume_attributes_class, ..PLAIN };
+static VOLUME_ATTACHMENT: Rules = Rules { validate_update: update::volume_attachment, ..PLAIN };
+static CONTROLLER_REVISION: Rules = Rules { validate_update: update::controller_revision, ..PLAIN };
+static SIGNING_REQUEST: Rules = Rules { prepare_update: update::prepare_signing_request, ..PLAIN };
 static CUSTOM_RESOURCE_DEFINITION: Rules = COUNTED;

@@ -11,6 +11,7 @@ use super::pod_resources::qos_class;
 pub(super) fn validate(new: &Value, old: &Value, causes: &mut Causes) {
     let (is, was) = (get(new, "spec"), get(old, "spec"));
     let path = Path::ROOT.child("spec");
+    mirror_annotation(new, old, causes);
     for name in ["containers", "initContainers"] {
         if !containers(list(is, name), list(was, name), &path.child(name), causes) {
             return;
@@ -43,6 +44,23 @@ pub(super) fn validate(new: &Value, old: &Value, causes: &mut Causes) {
     if allowed != *was {
         causes.forbidden(&path, &format!("{ONLY}<diff>"));
     }
+}
+
+const MIRROR: &str = "kubernetes.io/config.mirror";
+
+/// Only the kubelet makes mirror pods (`ValidatePodSpecificAnnotationUpdates`).
+fn mirror_annotation(new: &Value, old: &Value, causes: &mut Causes) {
+    let mark = |pod: &Value| get(get(get(pod, "metadata"), "annotations"), MIRROR).clone();
+    let (is, was) = (mark(new), mark(old));
+    if is == was {
+        return;
+    }
+    let what = match was {
+        Value::Null => "may not add mirror pod annotation",
+        _ => "may not remove or update mirror pod annotation",
+    };
+    let path = Path::ROOT.child("metadata.annotations");
+    causes.forbidden(&path.key(MIRROR), what);
 }
 
 const ONLY: &str = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,\

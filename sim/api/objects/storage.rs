@@ -373,16 +373,12 @@ pub(super) fn validate_claim_update(new: &Value, old: &Value, causes: &mut Cause
     if text(was, "volumeName").is_empty() && has(is, "volumeName") {
         put(&mut allowed, "volumeName", get(is, "volumeName").clone());
     }
-    if is_bound {
-        if has(is, "volumeAttributesClassName") {
-            put(&mut allowed, "volumeAttributesClassName", get(is, "volumeAttributesClassName").clone());
-        }
-        let requests = get(get(is, "resources"), "requests").clone();
-        put(ensure(&mut allowed, "resources"), "requests", requests);
-        if requests_shrink(is, was) {
-            let what = "field can not be less than status.capacity";
-            causes.forbidden(&path.child("resources.requests.storage"), what);
-        }
+    if is_bound && has(is, "volumeAttributesClassName") {
+        put(&mut allowed, "volumeAttributesClassName", get(is, "volumeAttributesClassName").clone());
+    }
+    if is_bound && has(get(is, "resources"), "requests") {
+        let size = get(get(get(is, "resources"), "requests"), "storage").clone();
+        put(ensure(ensure(&mut allowed, "resources"), "requests"), "storage", size);
     }
     if !has(was, "storageClassName") && has(is, "storageClassName") {
         // A class may be given once, by admission.
@@ -393,19 +389,42 @@ pub(super) fn validate_claim_update(new: &Value, old: &Value, causes: &mut Cause
             "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
         causes.forbidden(&path, &format!("{what}<diff>"));
     }
+    let size = |spec: &Value| resources::quantity(get(get(get(spec, "resources"), "requests"), "storage"));
+    let capacity = resources::quantity(get(get(get(old, "status"), "capacity"), "storage"));
+    // Down to what it has, so that an expansion that failed can be taken back.
+    if size(is) < size(was) && size(is) <= capacity {
+        causes.forbidden(&path.child("resources.requests.storage"), "field can not be less than status.capacity");
+    }
+    if get(is, "volumeMode") != get(was, "volumeMode") {
+        causes.invalid(&Path::ROOT.child("volumeMode"), get(is, "volumeMode"), IMMUTABLE);
+    }
+    attributes_class_update(is, was, " when Bound", &path, causes);
 }
 
-fn requests_shrink(is: &Value, was: &Value) -> bool {
-    let size = |spec: &Value| resources::quantity(get(get(get(spec, "resources"), "requests"), "storage"));
-    size(is) < size(was)
+/// A class of attributes may be changed and not be taken away.
+fn attributes_class_update(is: &Value, was: &Value, when: &str, path: &Path<'_>, causes: &mut Causes) {
+    let path = path.child("volumeAttributesClassName");
+    if !has(was, "volumeAttributesClassName") {
+        return;
+    }
+    match get(is, "volumeAttributesClassName").as_str() {
+        None => causes.forbidden(&path, &format!("update from non-nil value to nil is forbidden{when}")),
+        Some("") => causes.forbidden(&path, "update from non-nil value to an empty string is forbidden"),
+        Some(_) => {}
+    }
 }
 
 /// Checks what an update of a volume may change: its source stays.
 pub(super) fn validate_volume_update(new: &Value, old: &Value, causes: &mut Causes) {
     let path = Path::ROOT.child("spec");
     let (is, was) = (get(new, "spec"), get(old, "spec"));
+    let had_secret = has(get(was, "csi"), "controllerExpandSecretRef");
     let source = |spec: &Value| {
         let mut source = spec.clone();
+        if let Some(csi) = get_mut(&mut source, "csi").filter(|_| !had_secret) {
+            // May be given once.
+            remove(csi, "controllerExpandSecretRef");
+        }
         for field in [
             "accessModes",
             "capacity",
@@ -433,4 +452,5 @@ pub(super) fn validate_volume_update(new: &Value, old: &Value, causes: &mut Caus
     if has(was, "nodeAffinity") && get(is, "nodeAffinity") != get(was, "nodeAffinity") {
         causes.invalid(&Path::ROOT.child("nodeAffinity"), get(is, "nodeAffinity"), IMMUTABLE);
     }
+    attributes_class_update(is, was, "", &path, causes);
 }

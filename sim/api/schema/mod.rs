@@ -5,8 +5,10 @@
 //! `@Name` is reached through an embedded struct (Go's decoding errors name it). They follow the OpenAPI document of Kubernetes 1.36.
 
 mod decode;
+mod merge;
 
 pub use decode::{DecodeError, decode, prune};
+pub use merge::{ListType, PatchStrategy, Shape};
 
 use rustc_hash::FxHashMap;
 use serde_json::Value;

@@ -71,30 +71,6 @@ impl Cluster {
 
     /// Kinds without a desired state have no `metadata.generation`.
     fn has_generation(&self, object: ObjectRef) -> bool {
-        match object {
-            ObjectRef::Pod(_) => true,
-            ObjectRef::Node(_) => false,
-            ObjectRef::Object(id) => !matches!(
-                self.object(id).info.kind,
-                "ConfigMap"
-                    | "Secret"
-                    | "ServiceAccount"
-                    | "Namespace"
-                    | "Service"
-                    | "Endpoints"
-                    | "LimitRange"
-                    | "ResourceQuota"
-                    | "PersistentVolume"
-                    | "PersistentVolumeClaim"
-                    | "StorageClass"
-                    | "Lease"
-                    | "Role"
-                    | "RoleBinding"
-                    | "ClusterRole"
-                    | "ClusterRoleBinding"
-                    | "ControllerRevision"
-                    | "HorizontalPodAutoscaler"
-            ),
-        }
+        crate::api::objects::rules(self.kind(object)).has_generation
     }
 }

@@ -114,6 +114,14 @@ impl Cluster {
         }
     }
 
+    /// Sets what a node has.
+    pub fn set_capacity(&mut self, node: NodeId, capacity: Vec<(ResourceId, i64)>) {
+        if self.nodes[node].capacity != capacity {
+            self.nodes[node].capacity = capacity;
+            self.wrote(node.into(), What::Status);
+        }
+    }
+
     /// An image has been pulled to a node, or removed from it.
     pub fn set_images(&mut self, node: NodeId, images: Vec<NodeImage>) {
         if self.nodes[node].images != images {

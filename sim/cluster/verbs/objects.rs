@@ -83,6 +83,14 @@ impl Cluster {
         self.wrote(id.into(), What::Spec);
     }
 
+    /// Replaces the body after an accepted update of the status.
+    pub fn replace_status(&mut self, id: ObjId, body: Body) {
+        if self.objects[id].body != body {
+            self.objects[id].body = body;
+            self.wrote(id.into(), What::Status);
+        }
+    }
+
     fn update_body<K: Kind + Clone + PartialEq>(&mut self, id: ObjId, update: impl FnOnce(&mut K)) -> bool {
         let body = K::of_mut(&mut self.objects[id].body).unwrap_or_else(|| panic!("{id:?} is not a {}", K::KIND));
         let before = body.clone();

@@ -1,0 +1,125 @@
+use super::*;
+
+fn deployment(spec: Value) -> Arc<Value> {
+    Arc::new(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": spec}))
+}
+
+fn containers(list: Value) -> Value {
+    json!({"template": {"spec": {"containers": list}}})
+}
+
+fn me() -> Manager {
+    Manager::applier("kubectl", "apps/v1")
+}
+
+/// Applies to what `before` made, by the same manager.
+fn applied_again(before: Value, live: &Value, config: Value) -> Value {
+    let managers = Managers::applied(deployment(before), me(), "t0");
+    managers.apply(live, &deployment(config), &me(), false, "t1").expect("no conflict").object["spec"].clone()
+}
+
+#[test]
+fn what_is_no_longer_named_goes() {
+    let live = |spec: Value| (*deployment(spec)).clone();
+    for (why, before, is, config, after) in [
+        (
+            "a field",
+            json!({"paused": true, "replicas": 3}),
+            json!({"paused": true, "replicas": 3, "revisionHistoryLimit": 10}),
+            json!({"replicas": 3}),
+            json!({"replicas": 3, "revisionHistoryLimit": 10}),
+        ),
+        (
+            "an item with all that was defaulted in it",
+            containers(json!([{"name": "a", "image": "1"}, {"name": "b", "image": "1"}])),
+            containers(json!([{"name": "a", "image": "1", "tty": true}, {"name": "b", "image": "1", "tty": true}])),
+            containers(json!([{"name": "a", "image": "2"}])),
+            containers(json!([{"name": "a", "image": "2", "tty": true}])),
+        ),
+        (
+            "ports by number and protocol",
+            containers(
+                json!([{"name": "a", "ports": [{"containerPort": 53, "protocol": "UDP"}, {"containerPort": 53, "protocol": "TCP"}]}]),
+            ),
+            containers(
+                json!([{"name": "a", "ports": [{"containerPort": 53, "protocol": "UDP"}, {"containerPort": 53, "protocol": "TCP"}]}]),
+            ),
+            containers(json!([{"name": "a", "ports": [{"containerPort": 53}]}])),
+            // The protocol, no longer named, is for defaulting to fill in again.
+            containers(json!([{"name": "a", "ports": [{"containerPort": 53}]}])),
+        ),
+        (
+            "an atomic list is replaced",
+            containers(json!([{"name": "a", "args": ["1", "2"]}])),
+            containers(json!([{"name": "a", "args": ["1", "2"]}])),
+            containers(json!([{"name": "a", "args": ["3"]}])),
+            containers(json!([{"name": "a", "args": ["3"]}])),
+        ),
+    ] {
+        assert_eq!(applied_again(before, &live(is), config), after, "{why}");
+    }
+}
+
+#[test]
+fn others_are_asked() {
+    let live = deployment(json!({"replicas": 3, "paused": false}));
+    let mut managers =
+        Managers::applied(live.clone(), Manager::updater("kubectl-client-side-apply", "apps/v1", ""), "t0");
+    let wish = deployment(json!({"replicas": 5}));
+    let conflicts = managers.apply(&live, &wish, &me(), false, "t1").expect_err("a conflict");
+    assert_eq!(
+        conflicts.message(),
+        "Apply failed with 1 conflict: conflict with \"kubectl-client-side-apply\" using apps/v1: .spec.replicas"
+    );
+    let same = deployment(json!({"replicas": 3}));
+    assert!(managers.apply(&live, &same, &me(), false, "t1").is_ok(), "equal values are owned together");
+    let forced = managers.apply(&live, &wish, &me(), true, "t1").expect("force");
+    assert_eq!(forced.object["spec"]["replicas"], 5);
+    let theirs = forced.managers.to_json();
+    assert_eq!(theirs[1]["fieldsV1"], json!({"f:spec": {"f:paused": {}}}), "the other has lost it");
+    managers.claim(&["f:spec", "f:replicas"], Manager::updater("kube-controller-manager", "apps/v1", "scale"), "t2");
+    let conflicts = managers.apply(&live, &wish, &me(), false, "t3").expect_err("a conflict");
+    assert_eq!(
+        conflicts.message(),
+        "Apply failed with 1 conflict: conflict with \"kube-controller-manager\" with subresource \"scale\" using apps/v1: .spec.replicas"
+    );
+}
+
+#[test]
+fn several_conflicts_are_listed() {
+    let live = Arc::new(
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": "1", "b": "1"}}),
+    );
+    let wish = Arc::new(
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": "2", "b": "2"}}),
+    );
+    let managers = Managers::applied(live.clone(), Manager::applier("ops", "v1"), "t0");
+    let conflicts =
+        managers.apply(&live, &wish, &Manager::applier("kubectl", "v1"), false, "t1").expect_err("conflicts");
+    assert_eq!(conflicts.message(), "Apply failed with 2 conflicts: conflicts with \"ops\":\n- .data.a\n- .data.b");
+}
+
+#[test]
+fn writers_own_what_they_change() {
+    let before = deployment(json!({"replicas": 1}));
+    let mut after = (*before).clone();
+    after["spec"]["replicas"] = json!(2);
+    after["metadata"]["labels"] = json!({"a": "b"});
+    let mut managers = Managers::applied(before.clone(), me(), "t0");
+    managers.updated(&before, &after, Manager::updater("kubectl-edit", "apps/v1", ""), "t1");
+    let shown = managers.to_json();
+    assert_eq!(shown.as_array().map(Vec::len), Some(1), "the applier has nothing left");
+    assert_eq!(
+        shown[0]["fieldsV1"],
+        json!({"f:metadata": {"f:labels": {".": {}, "f:a": {}}}, "f:spec": {"f:replicas": {}}})
+    );
+}
+
+#[test]
+fn applying_twice_changes_nothing() {
+    let config = deployment(json!({"replicas": 2, "selector": {"matchLabels": {"a": "b"}}}));
+    let managers = Managers::applied(config.clone(), me(), "t0");
+    let again = managers.apply(&config, &config, &me(), false, "t1").expect("no conflict");
+    assert_eq!(again.object, *config);
+    assert_eq!(again.managers.to_json(), managers.to_json());
+}
