@@ -4,7 +4,10 @@
 use std::fmt;
 
 use crate::client::Client;
-use crate::cluster::{Agenda, Change, Cluster, Component, Event, Observer, Queued};
+use crate::cluster::objects::{HorizontalPodAutoscaler, Kind};
+use crate::cluster::{
+    Agenda, Change, Cluster, Component, Event, METRIC_RESOLUTION, ObjectRef, Observer, Queued, SchedulerEvent, What,
+};
 use crate::controllers::Controllers;
 use crate::engine::{Span, Time};
 use crate::faults::Faults;
@@ -13,6 +16,8 @@ use crate::scheduler::Scheduler;
 
 /// Events of one instant above which a run is given up: something schedules itself for ever.
 pub const MAX_EVENTS_PER_INSTANT: u32 = 10_000_000;
+/// With more pending events than this a run is not asked whether it has settled.
+const MAX_IDLE: usize = 4096;
 
 /// One run.
 pub struct Simulation {
@@ -33,6 +38,10 @@ pub struct Simulation {
     check_every_event: bool,
     stop_after: Option<u64>,
     started: bool,
+    /// Whether a scrape of metrics-server is pending.
+    scraping: bool,
+    /// Whether metrics-server scrapes even when there is no autoscaler.
+    always_scrape: bool,
 }
 
 /// The parts of a run.
@@ -115,12 +124,21 @@ impl Simulation {
             check_every_event: false,
             stop_after: None,
             started: false,
+            scraping: false,
+            always_scrape: false,
         }
     }
 
     /// Lets observers take samples at this period.
     pub fn with_samples(mut self, period: Span) -> Simulation {
         self.sample_period = (!period.is_zero()).then_some(period);
+        self
+    }
+
+    /// Lets metrics-server scrape even while there is no autoscaler: somebody reads its samples (`kubectl top`).
+    pub fn with_metrics_server(mut self) -> Simulation {
+        self.cluster.metrics_api.served = true;
+        self.always_scrape = true;
         self
     }
 
@@ -172,8 +190,7 @@ impl Simulation {
         let (mut instant, mut n_at_instant) = (self.agenda.now(), 0u32);
         let mut last = Vec::new();
         loop {
-            let samples = usize::from(self.sample_period.is_some());
-            if until_settled && self.agenda.n_pending() <= samples {
+            if until_settled && self.is_settled() {
                 return Ok(Ended::Settled);
             }
             if self.stop_after == Some(self.n_events) {
@@ -207,6 +224,36 @@ impl Simulation {
         Ok(if self.agenda.n_pending() == 0 { Ended::Settled } else { Ended::Horizon })
     }
 
+    /// Whether nothing is left to happen: whatever is pending is a sample, a scrape of metrics that nobody reads, the regular retry of
+    /// unschedulable pods, or a controller's timer for an object about which nothing remains to be said.
+    fn is_settled(&self) -> bool {
+        let idle = |event| match event {
+            Event::Sample | Event::Scrape | Event::Scheduler(SchedulerEvent::FlushUnschedulable) => true,
+            Event::Controller(event) => self.controllers.is_idle(event, &self.cluster),
+            _ => false,
+        };
+        // Looked at only when there is little left: a busy run is not settled, and is not slowed down by the question.
+        let moves_on = self.agenda.next_time().is_none_or(|next| next > self.agenda.now());
+        moves_on && self.agenda.n_pending() <= MAX_IDLE && self.agenda.pending().all(idle)
+    }
+
+    /// metrics-server begins to scrape when somebody may read what it finds: with the first autoscaler, or when told so.
+    fn scrape_at_next_tick(&mut self) {
+        if !std::mem::replace(&mut self.scraping, true) {
+            let at = (self.agenda.now() + Span::from_micros(1)).next_tick(Time::ZERO, METRIC_RESOLUTION);
+            self.agenda.at(at, Event::Scrape);
+        }
+    }
+
+    fn scrape(&mut self) {
+        let samples = self.kubelets.scrape(&self.cluster);
+        self.cluster.metrics_api.publish(samples);
+        self.scraping = false;
+        if self.always_scrape || self.cluster.of_kind(HorizontalPodAutoscaler::KIND).next().is_some() {
+            self.scrape_at_next_tick();
+        }
+    }
+
     fn start(&mut self, observers: &mut [&mut dyn Observer]) {
         self.started = true;
         self.settle(observers);
@@ -217,6 +264,9 @@ impl Simulation {
         self.client.start(&mut self.cluster, &mut self.agenda);
         if self.sample_period.is_some() {
             self.agenda.after(Span::ZERO, Event::Sample);
+        }
+        if self.always_scrape {
+            self.scrape_at_next_tick();
         }
         self.settle(observers);
     }
@@ -231,6 +281,7 @@ impl Simulation {
             Event::Controller(event) => self.controllers.handle(event, &mut self.cluster, &mut self.agenda),
             Event::Scheduler(event) => self.scheduler.handle(event, &mut self.cluster, &mut self.agenda),
             Event::Fault(event) => self.faults.handle(event, &mut self.cluster, &mut self.agenda),
+            Event::Scrape => self.scrape(),
             Event::Sample => self.sample(observers),
         }
         self.settle(observers);
@@ -244,6 +295,11 @@ impl Simulation {
         }
     }
 
+    fn is_autoscaler(&self, object: ObjectRef) -> bool {
+        let is = |id| self.cluster.try_get::<HorizontalPodAutoscaler>(id).is_some();
+        self.cluster.metrics_api.served && matches!(object, ObjectRef::Object(id) if is(id))
+    }
+
     /// Shows the changes of the event just handled to everyone, in order.
     fn settle(&mut self, observers: &mut [&mut dyn Observer]) {
         let mut changes = std::mem::take(&mut self.changes);
@@ -253,6 +309,9 @@ impl Simulation {
             observers.iter_mut().for_each(|observer| observer.handled(self.n_events));
         }
         for &change in &changes {
+            if change.what == What::Created && self.is_autoscaler(change.object) {
+                self.scrape_at_next_tick();
+            }
             let number = self.n_changes;
             self.n_changes += 1;
             for observer in observers.iter_mut() {

@@ -79,6 +79,11 @@ impl Agenda {
         self.queue.peek_time()
     }
 
+    /// All pending events, in no order of meaning.
+    pub fn pending(&self) -> impl Iterator<Item = Event> + '_ {
+        self.queue.iter().map(|queued| queued.event)
+    }
+
     /// Number of pending events.
     pub fn n_pending(&self) -> usize {
         self.queue.len()

@@ -16,6 +16,8 @@ pub enum Event {
     Controller(ControllerEvent),
     /// A part of the scheduler runs.
     Scheduler(SchedulerEvent),
+    /// metrics-server asks the kubelets.
+    Scrape,
     /// Metrics take a sample.
     Sample,
 }
@@ -194,6 +196,7 @@ impl engine::Event for Queued {
             Event::Kubelet(_) => Phase::Kubelet,
             Event::Controller(_) => Phase::Controller,
             Event::Scheduler(_) => Phase::Scheduler,
+            Event::Scrape => Phase::Network,
             Event::Sample => Phase::Sample,
         }
     }

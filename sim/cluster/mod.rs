@@ -20,6 +20,7 @@ mod ids;
 mod ingest;
 mod intern;
 mod meta;
+mod metrics_api;
 mod node;
 pub mod objects;
 mod observer;
@@ -46,6 +47,9 @@ pub use eviction::{BudgetState, Eviction, EvictionRefused, ask_budget, ignores_b
 pub use ids::{EventId, LabelsId, NodeId, ObjId, ObjectRef, PodId, ResourceId, SpecId, Sym};
 pub use intern::{Interned, Interner};
 pub use meta::{Deletion, Meta, NAME_ALPHABET, Owner, name_suffix, uid_text};
+pub use metrics_api::{
+    ContainerUsage, DeclaredMetric, FRESH_CONTAINER, METRIC_RESOLUTION, MetricSubject, MetricsApi, PodMetrics,
+};
 pub use node::{KubeletHealth, LEASE_RENEW_INTERVAL, Node, NodeImage, NodeTaint};
 pub use observer::Observer;
 pub use pod::{ContainerState, ContainerStatus, Pod, PodPhase, Terminated};

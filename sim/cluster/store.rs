@@ -7,6 +7,7 @@ use super::columns::NodeColumns;
 use super::ids::{LabelsId, NodeId, ObjId, ObjectRef, PodId, SpecId, Sym};
 use super::intern::{Interned, Interner};
 use super::meta::Meta;
+use super::metrics_api::MetricsApi;
 use super::node::Node;
 use super::objects::{Body, Kind, Object};
 use super::pod::Pod;
@@ -30,6 +31,8 @@ pub struct Cluster {
     pub epoch_seconds: i64,
     /// Whether the image registry answers: a fact of the world that faults change.
     pub registry_up: bool,
+    /// What the metrics APIs serve: a fact of the world, not an object.
+    pub metrics_api: MetricsApi,
     /// The virtual time of the writes now being made.
     pub(super) now: Time,
     pub(super) revision: u64,
@@ -64,6 +67,7 @@ impl Cluster {
             events: EventRecorder::default(),
             epoch_seconds,
             registry_up: true,
+            metrics_api: MetricsApi::default(),
             now: Time::ZERO,
             revision: 0,
             next_uid: 1,

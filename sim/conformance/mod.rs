@@ -6,6 +6,7 @@ pub mod cases_rules;
 pub mod cases_scheduler;
 pub mod cluster;
 pub mod difference;
+mod facts;
 pub mod kubectl;
 pub mod runner;
 pub mod scheduler;

@@ -32,6 +32,12 @@ pub trait Controller {
     /// One turn of the periodic loop.
     fn tick(&mut self, _: &mut Cluster, _: &mut Context<'_>) {}
 
+    /// Whether a look at an object that has not changed since the last one finds nothing to do, whatever the time: a delayed key of
+    /// such an object does not keep a run going that is to end when nothing is left to happen.
+    fn is_settled(&self, _: ObjectRef, _: &Cluster) -> bool {
+        false
+    }
+
     /// Failures in a row after which a key is dropped until its next change; `None` for never.
     fn max_retries(&self) -> Option<u32> {
         None

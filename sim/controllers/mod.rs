@@ -113,6 +113,13 @@ impl Controllers {
         Controllers { slots: slots.collect(), by_kind, pods: PodControl::default() }
     }
 
+    /// Whether a pending event is a timer that can change nothing any more.
+    pub fn is_idle(&self, event: ControllerEvent, cluster: &Cluster) -> bool {
+        let Some(slot) = self.by_kind[event.controller as usize].map(|idx| &self.slots[idx]) else { return true };
+        let settled = || cluster.meta(event.key).removed || slot.controller.is_settled(event.key, cluster);
+        !event.tick && slot.queue.is_timer(event.key) && settled()
+    }
+
     fn work(&mut self, event: ControllerEvent, cluster: &mut Cluster, agenda: &mut Agenda) {
         let Some(idx) = self.by_kind[event.controller as usize] else { return };
         let (slot, now, key) = (&mut self.slots[idx], agenda.now(), event.key);

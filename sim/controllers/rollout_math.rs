@@ -1,6 +1,7 @@
 //! The arithmetic of rolling updates (kube-controller-manager v1.36, `deployment/util`).
 
 use crate::api::int_or_percent::{IntOrPercent, Round};
+use crate::cluster::objects::DeploymentStrategy;
 
 /// How far a rollout may go above and below the wanted number of pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,16 @@ pub fn new_rs_new_replicas(replicas: i32, max_surge: IntOrPercent, new_replicas:
     }
     let step = total_max.saturating_sub(total_replicas).min(replicas.saturating_sub(new_replicas));
     new_replicas.saturating_add(step)
+}
+
+/// The size that a new ReplicaSet may take next by the strategy of its Deployment (`NewRSNewReplicas`).
+pub fn new_replicas(strategy: DeploymentStrategy, replicas: i32, new_replicas: i32, total_replicas: i32) -> i32 {
+    match strategy {
+        DeploymentStrategy::Recreate => replicas,
+        DeploymentStrategy::RollingUpdate { max_surge, .. } => {
+            new_rs_new_replicas(replicas, max_surge, new_replicas, total_replicas)
+        }
+    }
 }
 
 #[cfg(test)]

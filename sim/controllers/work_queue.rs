@@ -110,6 +110,11 @@ impl WorkQueue {
         self.add_after(key, now + delay)
     }
 
+    /// Whether a key waits for nothing but the end of a delay that its last, successful, work asked for.
+    pub fn is_timer(&self, key: ObjectRef) -> bool {
+        self.entries.get(&key).is_none_or(|entry| entry.ready.is_none() && entry.failures == 0)
+    }
+
     /// Failures of a key since its last success (`NumRequeues`).
     pub fn n_failures(&self, key: ObjectRef) -> u32 {
         self.entries.get(&key).map_or(0, |entry| entry.failures)

@@ -4,12 +4,14 @@
 //! the kind of event, so that adding a component does not reorder the others.
 
 mod clock;
+mod curve;
 mod distribution;
 mod ids;
 mod queue;
 mod random;
 
 pub use clock::{Span, SpanError, Time};
+pub use curve::Curve;
 pub use distribution::{Distribution, DistributionError, Shape, Unit, open_unit};
 pub use ids::{Id, IdVec};
 pub use queue::{Event, EventQueue, Phase};

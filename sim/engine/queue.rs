@@ -131,6 +131,12 @@ impl<E: Event> EventQueue<E> {
         bucket.iter().map(|&(at, _)| Time::from_micros(at)).min()
     }
 
+    /// All pending events, in no order of meaning.
+    pub fn iter(&self) -> impl Iterator<Item = &E> {
+        let later = self.later.iter().flatten().map(|(_, event)| event);
+        self.ready.iter().flatten().chain(later)
+    }
+
     /// The bucket with the earliest events that are not ready.
     fn first_bucket(&self) -> Option<usize> {
         if self.levels == 0 {

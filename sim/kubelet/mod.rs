@@ -26,6 +26,7 @@ mod pull;
 mod report;
 pub mod restart;
 mod run;
+mod scrape;
 pub mod shape;
 pub mod shutdown;
 mod start;

@@ -41,6 +41,8 @@ impl Scenario {
             });
             cluster.create_from(&manifest).map_err(Error::new)?;
         }
+        cluster.metrics_api.served = self.metrics_server;
+        cluster.metrics_api.declared.clone_from(&self.metrics);
         for node in &self.nodes {
             cluster.create_from(node).map_err(Error::new)?;
         }

@@ -66,6 +66,9 @@ pub struct ScenarioSpec {
     /// What manifests cannot say: how containers behave once they run. The first match wins.
     #[serde(default)]
     pub models: Vec<Value>,
+    /// Metrics for autoscalers that are not those of pods' CPU and memory, as functions of time.
+    #[serde(default)]
+    pub metrics: Vec<Value>,
     /// What arrives while the run goes on.
     #[serde(default)]
     pub workload: Vec<WorkloadSpec>,
@@ -96,6 +99,8 @@ pub struct ClusterSpec {
     pub node_pools: Option<Vec<NodePool>>,
     /// Latencies and limits of the control plane: `{profile: realistic | ideal, watchLatency: ..., ...}`.
     pub control_plane: Option<Value>,
+    /// Whether metrics-server is installed, which serves autoscalers and `kubectl top`. Default true.
+    pub metrics_server: Option<bool>,
     /// How nodes pull images, keep them, and so on.
     pub kubelet: Option<Value>,
 }

@@ -12,7 +12,7 @@ use super::overrides;
 use super::typed::{at, read};
 use crate::api::document::{Document, Part, ReadOptions, read_files, read_str};
 use crate::client::{Action, Step};
-use crate::cluster::ControlPlane;
+use crate::cluster::{ControlPlane, DeclaredMetric};
 use crate::engine::{Span, SpanError, Time};
 use crate::error::{Error, Result};
 use crate::faults::Fault;
@@ -70,6 +70,10 @@ pub struct Scenario {
     pub kubelet: KubeletOptions,
     /// How containers behave.
     pub models: Models,
+    /// Custom and external metrics.
+    pub metrics: Vec<DeclaredMetric>,
+    /// Whether metrics-server is installed.
+    pub metrics_server: bool,
     /// The scheduler's configuration as given: a KubeSchedulerConfiguration.
     pub scheduler: Option<Value>,
     /// Node manifests.
@@ -224,6 +228,8 @@ impl Loader<'_> {
             control_plane: ControlPlane::realistic(),
             kubelet: KubeletOptions::realistic(),
             models: Models::default(),
+            metrics: Vec::new(),
+            metrics_server: spec.cluster.metrics_server.unwrap_or(true),
             scheduler: None,
             nodes: Vec::new(),
             objects: Vec::new(),
@@ -310,6 +316,11 @@ impl Loader<'_> {
                 vec![placed]
             })?;
         }
+        scenario.metrics = super::metrics::read_metrics(&spec.metrics).map_err(|error| {
+            let mut placed = self.placed(&join("spec.metrics", &error.path), Error::new(error.what));
+            placed.help = error.help;
+            vec![placed]
+        })?;
         if let Some(scheduler) = &spec.scheduler {
             scenario.scheduler = Some(self.scheduler(scheduler).map_err(|error| vec![error])?);
         }

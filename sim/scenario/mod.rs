@@ -8,6 +8,7 @@ mod build;
 pub mod expect;
 mod file;
 mod load;
+mod metrics;
 mod nodes;
 mod objects;
 mod overrides;

@@ -1,6 +1,7 @@
 //! The one integration test binary. Each module is one boundary of the product.
 
 mod architecture;
+mod autoscaling;
 mod cases;
 mod cli;
 mod cluster;

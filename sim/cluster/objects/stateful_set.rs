@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::{Exporting, Kind, Lowering, body_variant, fields};
+use crate::api::int_or_percent::IntOrPercent;
 use crate::api::selector::Selector;
 use crate::cluster::condition::Conditions;
 use crate::cluster::ids::Sym;
@@ -27,6 +28,8 @@ pub struct StatefulSet {
     pub on_delete: bool,
     /// `spec.updateStrategy.rollingUpdate.partition`.
     pub partition: i32,
+    /// `spec.updateStrategy.rollingUpdate.maxUnavailable`.
+    pub max_unavailable: Option<IntOrPercent>,
     /// `spec.ordinals.start`.
     pub start: i32,
     /// `spec.minReadySeconds`.
@@ -89,6 +92,7 @@ impl Kind for StatefulSet {
             parallel: spec["podManagementPolicy"] == "Parallel",
             on_delete: strategy["type"] == "OnDelete",
             partition: fields::int(&strategy["rollingUpdate"], "partition").unwrap_or(0),
+            max_unavailable: fields::int_or_percent(&strategy["rollingUpdate"]["maxUnavailable"]),
             start: fields::int(&spec["ordinals"], "start").unwrap_or(0),
             min_ready_seconds: fields::int(spec, "minReadySeconds").unwrap_or(0),
             revision_history_limit: fields::int(spec, "revisionHistoryLimit").unwrap_or(10),

@@ -1,5 +1,8 @@
 //! The arithmetic of a Deployment's sync, on plain numbers (kube-controller-manager v1.36, `deployment/{rolling,sync}.go`).
 
+use crate::api::int_or_percent::IntOrPercent;
+use crate::controllers::rollout_math::{self, new_rs_new_replicas};
+
 /// A ReplicaSet as scaling down sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OldSet {
@@ -7,6 +10,76 @@ pub struct OldSet {
     pub replicas: i32,
     /// `status.availableReplicas`.
     pub available: i32,
+}
+
+/// The size that the new ReplicaSet, now of `new` pods of `total`, takes next (`reconcileNewReplicaSet`).
+pub fn next_new_size(replicas: i32, max_surge: IntOrPercent, new: i32, total: i32) -> i32 {
+    if new > replicas { replicas } else { new_rs_new_replicas(replicas, max_surge, new, total) }
+}
+
+/// The sizes that old ReplicaSets take in one step of a rolling update, in their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OldSizes {
+    /// After the pods that are not available were taken away.
+    pub cleaned: Vec<i32>,
+    /// After available ones were taken away too; the same if the step ended before.
+    pub scaled: Vec<i32>,
+    /// How many pods go in all.
+    pub n_gone: i32,
+}
+
+/// One step down of the old ReplicaSets (`reconcileOldReplicaSets`), of which none is empty; `None` if nothing may go yet.
+/// `max_unavailable` is resolved.
+pub fn reconcile_olds(olds: &[OldSet], new: OldSet, replicas: i32, max_unavailable: i32) -> Option<OldSizes> {
+    let total = olds.iter().fold(new.replicas, |sum, old| sum.saturating_add(old.replicas));
+    let max_cleanup = max_scaled_down(total, replicas, max_unavailable, new);
+    if olds.is_empty() || max_cleanup <= 0 {
+        return None;
+    }
+    let sizes = |olds: &[OldSet]| olds.iter().map(|old| old.replicas).collect::<Vec<i32>>();
+    let mut left = olds.to_vec();
+    let cleaned_up = cleanup_unhealthy(&mut left, max_cleanup);
+    let cleaned = sizes(&left);
+    let Some(n_cleaned) = cleaned_up else { return Some(OldSizes { scaled: cleaned.clone(), cleaned, n_gone: 0 }) };
+    let available = olds.iter().fold(new.available, |sum, old| sum.saturating_add(old.available));
+    let n_scaled = scale_down_old(&mut left, available, replicas - max_unavailable);
+    Some(OldSizes { cleaned, scaled: sizes(&left), n_gone: n_cleaned + n_scaled })
+}
+
+/// Whether a Deployment of `replicas` pods, of which `max_unavailable` may be missing, is available.
+pub fn is_available(available: i32, replicas: i32, max_unavailable: i32) -> bool {
+    available >= replicas - max_unavailable
+}
+
+/// `maxUnavailable` of a strategy as it is resolved for so many pods.
+pub fn resolved_max_unavailable(max_surge: IntOrPercent, max_unavailable: IntOrPercent, replicas: i32) -> i32 {
+    rollout_math::max_unavailable(max_surge, max_unavailable, replicas)
+}
+
+/// An old ReplicaSet as history sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revision {
+    /// Its number.
+    pub number: i64,
+    /// `spec.replicas`.
+    pub replicas: i32,
+    /// `status.replicas`.
+    pub status_replicas: i32,
+    /// Whether its controller has seen its present spec.
+    pub observed: bool,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+}
+
+/// The old ReplicaSets to delete, by their place in `olds`: the oldest revisions above the limit, those with pods left out
+/// (`cleanupDeployment`).
+pub fn history_to_delete(olds: &[Revision], limit: i32) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..olds.len()).filter(|&idx| !olds[idx].deleting).collect();
+    order.sort_by_key(|&idx| olds[idx].number);
+    let excess = order.len().saturating_sub(usize::try_from(limit).unwrap_or(0));
+    order.truncate(excess);
+    order.retain(|&idx| olds[idx].status_replicas == 0 && olds[idx].replicas == 0 && olds[idx].observed);
+    order
 }
 
 /// How many pods of all ReplicaSets may go now: what exceeds the fewest that must be available, when every new pod that is not yet
@@ -50,6 +123,63 @@ pub fn scale_down_old(olds: &mut [OldSet], available: i32, min_available: i32) -
         total += count;
     }
     total
+}
+
+/// A ReplicaSet as scaling outside a rollout step sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScaledSet {
+    /// `spec.replicas`.
+    pub size: i32,
+    /// `status.availableReplicas`.
+    pub available: i32,
+    /// Whether it is the new one.
+    pub is_new: bool,
+    /// Annotation `deployment.kubernetes.io/desired-replicas`.
+    pub desired: Option<i32>,
+    /// Annotation `deployment.kubernetes.io/max-replicas`.
+    pub max_replicas: Option<i32>,
+}
+
+/// What scaling comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scaled {
+    /// Only these take a size, by their place; the others are not touched.
+    Some(Vec<(usize, i32)>),
+    /// In proportion: these are written even where the size stays, because their annotations change.
+    Proportional(Vec<(usize, i32)>),
+}
+
+/// The sizes of the ReplicaSets, oldest first, of a Deployment that was scaled or is paused (`scale`).
+pub fn scale(sets: &[ScaledSet], replicas: i32, max_surge: i32, status_replicas: i32, rolling: bool) -> Scaled {
+    let active: Vec<usize> = (0..sets.len()).filter(|&idx| sets[idx].size > 0).collect();
+    let new = sets.iter().position(|set| set.is_new);
+    let only = match active.as_slice() {
+        [] => new.or(sets.len().checked_sub(1)),
+        [only] => Some(*only),
+        _ => None,
+    };
+    let saturated = new
+        .map(|idx| sets[idx])
+        .is_some_and(|new| new.size == replicas && new.desired == Some(replicas) && new.available == replicas);
+    if let Some(only) = only {
+        let sizes = (sets[only].size != replicas).then_some((only, replicas));
+        Scaled::Some(sizes.into_iter().collect())
+    } else if sets.is_empty() {
+        Scaled::Some(Vec::new())
+    } else if saturated {
+        Scaled::Some(active.into_iter().filter(|&idx| !sets[idx].is_new).map(|idx| (idx, 0)).collect())
+    } else if rolling {
+        let share = |(age_order, &idx): (usize, &usize)| Share {
+            size: sets[idx].size,
+            age_order,
+            max_replicas_before: sets[idx].max_replicas,
+        };
+        let shares: Vec<Share> = active.iter().enumerate().map(share).collect();
+        let sizes = proportional_sizes(&shares, replicas, max_surge, status_replicas);
+        Scaled::Proportional(active.into_iter().zip(sizes).collect())
+    } else {
+        Scaled::Some(Vec::new())
+    }
 }
 
 /// A ReplicaSet as proportional scaling sees it.

@@ -11,7 +11,7 @@ pub use revisions::{
     DESIRED_REPLICAS, MAX_REPLICAS, REVISION, REVISION_HISTORY, TEMPLATE_HASH, fnv1a, replica_set_of_revision,
     replica_sets_of, revision_of, safe_encode,
 };
-pub use status::{is_complete, is_progressing};
+pub use status::{availability_texts, has_timed_out, is_complete, is_progressing};
 
 use super::{Action, Context, Controller, Keys};
 use crate::cluster::objects::{Deployment, DeploymentStrategy, Kind, ReplicaSet, ReplicaSetStatus};
@@ -205,6 +205,17 @@ impl Controller for DeploymentController {
             return Action::Done;
         }
         self.sync(id, cluster, cx).unwrap_or_else(|Failure(error)| Action::Failed(error))
+    }
+
+    /// The progress deadline of a rollout that is over, or known to have missed it, matters no more.
+    fn is_settled(&self, key: ObjectRef, cluster: &Cluster) -> bool {
+        let ObjectRef::Object(id) = key else { return true };
+        let Some(this) = cluster.try_get::<Deployment>(id) else { return true };
+        let progressing = this.status.conditions.get(cluster.words.progressing);
+        let reason = progressing.map(|condition| cluster.interner.text(condition.reason));
+        let seen = this.status.observed_generation >= cluster.meta(key).generation;
+        let over = is_complete(this.replicas, &this.status) || reason == Some("ProgressDeadlineExceeded");
+        seen && !self.unfinished.contains_key(&id) && (over || this.progress_deadline_seconds.is_none())
     }
 
     fn max_retries(&self) -> Option<u32> {

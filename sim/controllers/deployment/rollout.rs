@@ -1,6 +1,6 @@
 //! The two strategies, and scaling (`deployment/{rolling,recreate,sync}.go`).
 
-use super::math::{OldSet, Share, cleanup_unhealthy, max_scaled_down, proportional_sizes, scale_down_old};
+use super::math::{self, OldSet, Revision, Scaled, ScaledSet};
 use super::revisions::{DESIRED_REPLICAS, MAX_REPLICAS, annotation, revision_of};
 use super::{Ending, Failure, Scaling, SetView, Sync};
 use crate::cluster::objects::{Deployment, DeploymentStrategy, ReplicaSet};
@@ -54,12 +54,7 @@ impl Sync {
     /// The size that the new ReplicaSet, now of `own` replicas, may take next (`NewRSNewReplicas`).
     pub(super) fn new_replicas(&self, own: i32, cluster: &Cluster) -> i32 {
         let this: &Deployment = cluster.get(self.id);
-        match this.strategy {
-            DeploymentStrategy::Recreate => this.replicas,
-            DeploymentStrategy::RollingUpdate { max_surge, .. } => {
-                rollout_math::new_rs_new_replicas(this.replicas, max_surge, own, self.total())
-            }
-        }
+        rollout_math::new_replicas(this.strategy, this.replicas, own, self.total())
     }
 
     pub(super) fn max_surge(&self, cluster: &Cluster) -> i32 {
@@ -84,36 +79,26 @@ impl Sync {
 
     fn scale_up_new(&mut self, cluster: &Cluster) -> bool {
         let Some(new) = self.new_view().cloned() else { return false };
-        let replicas = cluster.get::<Deployment>(self.id).replicas;
-        let size = if new.replicas > replicas { replicas } else { self.new_replicas(new.replicas, cluster) };
+        let this: &Deployment = cluster.get(self.id);
+        let DeploymentStrategy::RollingUpdate { max_surge, .. } = this.strategy else { return false };
+        let size = math::next_new_size(this.replicas, max_surge, new.replicas, self.total());
         self.scale_set(&new, size)
     }
 
     fn scale_down_olds(&mut self, cluster: &Cluster) -> bool {
         let views: Vec<SetView> = self.old_views().filter(|set| set.replicas > 0).cloned().collect();
-        let Some(new) = self.new_view().filter(|_| !views.is_empty()) else { return false };
+        let Some(new) = self.new_view() else { return false };
+        let old_set = |set: &SetView| OldSet { replicas: set.replicas, available: set.status.available };
+        let olds: Vec<OldSet> = views.iter().map(old_set).collect();
         let replicas = cluster.get::<Deployment>(self.id).replicas;
-        let max_unavailable = self.max_unavailable(cluster);
-        let new_set = OldSet { replicas: new.replicas, available: new.status.available };
-        let max_cleanup = max_scaled_down(self.total(), replicas, max_unavailable, new_set);
-        if max_cleanup <= 0 {
+        let Some(sizes) = math::reconcile_olds(&olds, old_set(new), replicas, self.max_unavailable(cluster)) else {
             return false;
+        };
+        for (view, (cleaned, scaled)) in views.into_iter().zip(sizes.cleaned.into_iter().zip(sizes.scaled)) {
+            self.scale_set(&view, cleaned);
+            self.scale_set(&SetView { replicas: cleaned, ..view }, scaled);
         }
-        let mut olds: Vec<OldSet> =
-            views.iter().map(|set| OldSet { replicas: set.replicas, available: set.status.available }).collect();
-        let cleaned = cleanup_unhealthy(&mut olds, max_cleanup);
-        for (view, old) in views.iter().zip(&olds) {
-            self.scale_set(view, old.replicas);
-        }
-        let Some(cleaned) = cleaned else { return false };
-        let views: Vec<SetView> =
-            views.into_iter().zip(&olds).map(|(view, old)| SetView { replicas: old.replicas, ..view }).collect();
-        let available = new_set.available + olds.iter().map(|old| old.available).sum::<i32>();
-        let scaled = scale_down_old(&mut olds, available, replicas - max_unavailable);
-        for (view, old) in views.iter().zip(&olds) {
-            self.scale_set(view, old.replicas);
-        }
-        cleaned + scaled > 0
+        sizes.n_gone > 0
     }
 
     fn scale_new_to_full(&mut self, cluster: &Cluster) {
@@ -134,54 +119,29 @@ impl Sync {
 
     fn scale(&mut self, cluster: &Cluster) {
         let this: &Deployment = cluster.get(self.id);
-        let (replicas, status_replicas) = (this.replicas, this.status.replicas);
+        let number = |set: &SetView, key| annotation(cluster, set.id, key).and_then(|text| text.parse::<i32>().ok());
+        let seen = |set: &SetView| ScaledSet {
+            size: set.replicas,
+            available: set.status.available,
+            is_new: Some(set.id) == self.new,
+            desired: number(set, DESIRED_REPLICAS),
+            max_replicas: number(set, MAX_REPLICAS),
+        };
+        let sets: Vec<ScaledSet> = self.sets.iter().map(seen).collect();
         let rolling = matches!(this.strategy, DeploymentStrategy::RollingUpdate { .. });
-        if let Some(only) = self.active_or_latest() {
-            if only.replicas != replicas {
-                self.scale_set(&only, replicas);
+        match math::scale(&sets, this.replicas, self.max_surge(cluster), this.status.replicas, rolling) {
+            Scaled::Some(sizes) => {
+                for (idx, size) in sizes {
+                    let set = self.sets[idx].clone();
+                    self.scale_set(&set, size);
+                }
             }
-        } else if self.is_saturated(cluster) {
-            let olds: Vec<SetView> = self.old_views().filter(|set| set.replicas > 0).cloned().collect();
-            for old in olds {
-                self.scale_set(&old, 0);
+            Scaled::Proportional(sizes) => {
+                for (idx, to) in sizes {
+                    self.scalings.push_back(Scaling { set: self.sets[idx].id, from: self.sets[idx].replicas, to });
+                }
             }
-        } else if rolling {
-            let active: Vec<&SetView> = self.sets.iter().filter(|set| set.replicas > 0).collect();
-            let shares: Vec<Share> = active
-                .iter()
-                .enumerate()
-                .map(|(age_order, set)| Share {
-                    size: set.replicas,
-                    age_order,
-                    max_replicas_before: annotation(cluster, set.id, MAX_REPLICAS).and_then(|text| text.parse().ok()),
-                })
-                .collect();
-            let sizes = proportional_sizes(&shares, replicas, self.max_surge(cluster), status_replicas);
-            let scalings: Vec<Scaling> = active
-                .into_iter()
-                .zip(sizes)
-                .map(|(set, to)| Scaling { set: set.id, from: set.replicas, to })
-                .collect();
-            self.scalings.extend(scalings);
         }
-    }
-
-    /// The only ReplicaSet with pods; without any, the new one or the newest (`FindActiveOrLatest`).
-    fn active_or_latest(&self) -> Option<SetView> {
-        let mut active = self.sets.iter().filter(|set| set.replicas > 0);
-        match (active.next(), active.next()) {
-            (None, _) => self.new_view().or(self.sets.last()).cloned(),
-            (Some(only), None) => Some(only.clone()),
-            _ => None,
-        }
-    }
-
-    fn is_saturated(&self, cluster: &Cluster) -> bool {
-        let replicas = cluster.get::<Deployment>(self.id).replicas;
-        self.new_view().is_some_and(|new| {
-            let desired = annotation(cluster, new.id, DESIRED_REPLICAS).and_then(|text| text.parse::<i32>().ok());
-            new.replicas == replicas && desired == Some(replicas) && new.status.available == replicas
-        })
     }
 
     /// Scales a ReplicaSet unless it has that size (`scaleReplicaSetAndRecordEvent`). Returns whether it will be scaled.
@@ -221,16 +181,21 @@ impl Sync {
     /// Deletes the oldest revisions beyond the history limit (`cleanupDeployment`).
     pub(super) fn clean_up(&self, cluster: &mut Cluster, cx: &mut Context<'_>) {
         let Some(limit) = cluster.get::<Deployment>(self.id).revision_history_limit else { return };
-        let mut olds: Vec<ObjId> = self.olds().filter(|&id| !cluster.meta(id.into()).is_deleting()).collect();
-        olds.sort_by_key(|&id| revision_of(cluster, id));
-        let excess = olds.len().saturating_sub(usize::try_from(limit).unwrap_or(0));
-        for id in olds.into_iter().take(excess) {
-            let set: &ReplicaSet = cluster.get(id);
-            let observed = set.status.observed_generation >= cluster.meta(id.into()).generation;
-            if set.status.replicas == 0 && set.replicas == 0 && observed {
-                cluster.delete(id, Propagation::Background);
-                cx.wrote();
+        let olds: Vec<ObjId> = self.olds().collect();
+        let revision = |&id: &ObjId| {
+            let (set, meta): (&ReplicaSet, _) = (cluster.get(id), cluster.meta(id.into()));
+            Revision {
+                number: revision_of(cluster, id),
+                replicas: set.replicas,
+                status_replicas: set.status.replicas,
+                observed: set.status.observed_generation >= meta.generation,
+                deleting: meta.is_deleting(),
             }
+        };
+        let revisions: Vec<Revision> = olds.iter().map(revision).collect();
+        for idx in math::history_to_delete(&revisions, limit) {
+            cluster.delete(olds[idx], Propagation::Background);
+            cx.wrote();
         }
     }
 }

@@ -64,13 +64,10 @@ impl Sync {
         let sum = |of: fn(&SetView) -> i32| self.sets.iter().map(of).sum::<i32>();
         let available = sum(|set| set.status.available);
         let this: &Deployment = cluster.get(self.id);
-        let enough = available >= this.replicas - self.max_unavailable(cluster);
+        let enough = super::math::is_available(available, this.replicas, self.max_unavailable(cluster));
         let mut conditions = this.status.conditions.clone();
         let collision_count = this.status.collision_count;
-        let (reason, message) = match enough {
-            true => ("MinimumReplicasAvailable", "Deployment has minimum availability."),
-            false => ("MinimumReplicasUnavailable", "Deployment does not have minimum availability."),
-        };
+        let (reason, message) = availability_texts(enough);
         set_condition(
             &mut conditions,
             Condition {
@@ -127,11 +124,8 @@ impl Sync {
     fn is_timed_out(&self, status: &DeploymentStatus, cluster: &Cluster, now: Time) -> bool {
         let Some(condition) = status.conditions.get(cluster.words.progressing) else { return false };
         let deadline = cluster.get::<Deployment>(self.id).progress_deadline_seconds;
-        match cluster.interner.text(condition.reason) {
-            "NewReplicaSetAvailable" => false,
-            "ProgressDeadlineExceeded" => true,
-            _ => deadline.is_some_and(|seconds| deadline_instant(condition.update, seconds) < now),
-        }
+        let reason = cluster.interner.text(condition.reason);
+        deadline.is_some_and(|seconds| has_timed_out(reason, condition.update, seconds, now))
     }
 
     /// How long until the progress deadline must be looked at (`requeueStuckDeployment`).
@@ -195,6 +189,23 @@ pub fn is_progressing(old: &DeploymentStatus, new: &DeploymentStatus) -> bool {
         || new.replicas - new.updated < old.replicas - old.updated
         || new.ready > old.ready
         || new.available > old.available
+}
+
+/// Reason and message of the condition `Available`.
+pub fn availability_texts(enough: bool) -> (&'static str, &'static str) {
+    match enough {
+        true => ("MinimumReplicasAvailable", "Deployment has minimum availability."),
+        false => ("MinimumReplicasUnavailable", "Deployment does not have minimum availability."),
+    }
+}
+
+/// Whether a rollout whose condition `Progressing` has this reason since `update` is past its deadline (`DeploymentTimedOut`).
+pub fn has_timed_out(reason: &str, update: Time, deadline_seconds: i32, now: Time) -> bool {
+    match reason {
+        "NewReplicaSetAvailable" => false,
+        "ProgressDeadlineExceeded" => true,
+        _ => deadline_instant(update, deadline_seconds) < now,
+    }
 }
 
 /// Instants read back from the API have whole seconds.

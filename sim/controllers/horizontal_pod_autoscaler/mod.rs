@@ -1,52 +1,30 @@
 //! The HorizontalPodAutoscaler controller (kube-controller-manager, `podautoscaler`).
 
 pub mod behavior;
+mod metrics;
 pub mod replicas;
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Action, Context, Controller, Keys};
 use crate::api::kinds;
-use crate::api::quantity::Quantity;
 use crate::api::selector::Selector;
 use crate::cluster::objects::HorizontalPodAutoscaler;
-use crate::cluster::{
-    Change, Cluster, Condition, ConditionStatus, ControllerKind, EventType, ObjId, ObjectRef, PodId, PodPhase, What,
-};
+use crate::cluster::{Change, Cluster, Condition, ConditionStatus, ControllerKind, EventType, ObjId, ObjectRef, What};
 use crate::engine::{Span, Time};
 use behavior::Record;
-use replicas::{PodSample, PodState, Target, Tolerances};
+pub use metrics::{UsageSample, pod_state};
+
+use metrics::MetricError;
+use replicas::Tolerances;
 
 /// The period of the loop (`--horizontal-pod-autoscaler-sync-period`).
 pub const SYNC_PERIOD: Span = Span::from_secs(15);
-/// After its start a pod's CPU counts only with care for so long (`--horizontal-pod-autoscaler-cpu-initialization-period`).
-const CPU_INITIALIZATION: Span = Span::from_secs(300);
-/// A pod that turned unready so soon after its start has never been ready (`--horizontal-pod-autoscaler-initial-readiness-delay`).
-const INITIAL_READINESS: Span = Span::from_secs(30);
-
-/// A sample of what a pod uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UsageSample {
-    /// In thousandths of a unit.
-    pub milli: i64,
-    /// When the sample was taken.
-    pub at: Time,
-    /// Over which time before.
-    pub window: Span,
-}
-
-/// Where usage comes from: the metrics API of the simulated cluster.
-pub trait UsageProvider: Send {
-    /// What a pod, or one of its containers, uses of a resource.
-    fn usage(&self, pod: PodId, container: Option<&str>, resource: &str, cluster: &Cluster) -> Option<UsageSample>;
-}
-
 /// Scales workloads by metrics.
 #[derive(Default)]
 pub struct HorizontalPodAutoscalerController {
-    metrics: Option<Box<dyn UsageProvider>>,
     history: BTreeMap<ObjId, History>,
 }
 
@@ -61,21 +39,9 @@ struct History {
 struct Scale {
     target: ObjectRef,
     wanted: i32,
+    /// `status.replicas`.
+    current: i32,
     selector: Selector,
-}
-
-/// Why a metric has no value: reason of the condition, and text.
-struct MetricError {
-    reason: &'static str,
-    text: String,
-    prefix: String,
-}
-
-impl HorizontalPodAutoscalerController {
-    /// A controller in a cluster with a metrics API.
-    pub fn with_metrics(metrics: Box<dyn UsageProvider>) -> HorizontalPodAutoscalerController {
-        HorizontalPodAutoscalerController { metrics: Some(metrics), history: BTreeMap::new() }
-    }
 }
 
 impl Controller for HorizontalPodAutoscalerController {
@@ -265,7 +231,7 @@ impl HorizontalPodAutoscalerController {
             down: tolerance(hpa.behavior.as_ref().map(|rules| &rules.1)),
         };
         for metric in hpa.metrics.clone() {
-            match self.by_metric(&metric, scale, tolerances, cluster) {
+            match metrics::proposal(&metric, scale, tolerances, cluster) {
                 Ok((replicas, name, status)) => {
                     hpa.current_metrics.push(status);
                     if best.as_ref().is_none_or(|(most, _)| *most == 0 || replicas > *most) {
@@ -301,150 +267,6 @@ impl HorizontalPodAutoscalerController {
             (_, None) => Err("no metrics".to_owned()),
         }
     }
-
-    /// The proposal of one metric, its name in events, its status.
-    fn by_metric(
-        &self,
-        metric: &Value,
-        scale: &Scale,
-        tolerances: Tolerances,
-        cluster: &Cluster,
-    ) -> Result<(i32, String, Value), MetricError> {
-        let (source, key, container, words) = match metric["type"].as_str().unwrap_or_default() {
-            "Resource" => (&metric["resource"], "resource", None, "resource"),
-            "ContainerResource" => {
-                let source = &metric["containerResource"];
-                (source, "containerResource", source["container"].as_str(), "container resource")
-            }
-            other => return Err(not_served(other, metric)),
-        };
-        let reason = if container.is_some() { "FailedGetContainerResourceMetric" } else { "FailedGetResourceMetric" };
-        let name = source["name"].as_str().unwrap_or_default();
-        let target = &source["target"];
-        let (target, what) = match target["averageUtilization"].as_i64() {
-            Some(percent) => (Target::Utilization(percent), "utilization"),
-            None => (Target::AverageValue(milli(&target["averageValue"])), "usage"),
-        };
-        let fail = |text: String| MetricError {
-            reason,
-            text: format!("failed to get {name} {what}: {text}"),
-            prefix: format!("failed to get {name} {words} metric value: "),
-        };
-        let samples = self.samples(scale, name, container, target, cluster).map_err(fail)?;
-        let none = || fail("did not receive metrics for targeted pods (pods might be unready)".to_owned());
-        let (replicas, shown) = replicas::per_pod(scale.wanted, &samples, target, tolerances).ok_or_else(none)?;
-        let (text, mut current) = match target {
-            Target::Utilization(_) => {
-                let used: Vec<i64> = samples
-                    .iter()
-                    .filter(|pod| pod.state == PodState::Ready)
-                    .filter_map(|pod| pod.usage_milli)
-                    .collect();
-                let mean = used.iter().sum::<i64>().checked_div(used.len() as i64).unwrap_or(0);
-                (
-                    format!("{name} {words} utilization (percentage of request)"),
-                    json!({ "averageUtilization": shown, "averageValue": Quantity::from_milli(mean).to_string() }),
-                )
-            }
-            Target::AverageValue(_) => {
-                (format!("{name} {words}"), json!({ "averageValue": Quantity::from_milli(shown).to_string() }))
-            }
-        };
-        current = json!({ "name": name, "current": current });
-        if let Some(container) = container {
-            current["container"] = json!(container);
-        }
-        Ok((replicas, text, json!({ "type": metric["type"], key: current })))
-    }
-
-    fn samples(
-        &self,
-        scale: &Scale,
-        resource: &str,
-        container: Option<&str>,
-        target: Target,
-        cluster: &Cluster,
-    ) -> Result<Vec<PodSample>, String> {
-        let prefix = format!("unable to get metrics for resource {resource}: ");
-        let Some(metrics) = &self.metrics else {
-            return Err(format!(
-                "{prefix}unable to fetch metrics from resource metrics API: the server could not find the requested resource (get pods.metrics.k8s.io)"
-            ));
-        };
-        let namespace = cluster.meta(scale.target).namespace;
-        let selected = cluster.pods_in(namespace).filter(|&pod| {
-            let labels = cluster.pod(pod).meta.labels;
-            scale.selector.matches(|key| cluster.label(labels, key))
-        });
-        let (mut samples, mut any) = (Vec::new(), false);
-        for pod in selected {
-            let usage = metrics.usage(pod, container, resource, cluster);
-            any |= usage.is_some();
-            let state = pod_state(pod, usage, resource, cluster);
-            let needs = matches!(target, Target::Utilization(_)) && state != PodState::Ignored;
-            let request_milli = if needs { request(pod, container, resource, cluster)? } else { 0 };
-            samples.push(PodSample { state, usage_milli: usage.map(|sample| sample.milli), request_milli });
-        }
-        if !any {
-            return Err(format!("{prefix}no metrics returned from resource metrics API"));
-        }
-        Ok(samples)
-    }
-}
-
-/// How a pod counts (`groupPods`).
-pub fn pod_state(pod: PodId, usage: Option<UsageSample>, resource: &str, cluster: &Cluster) -> PodState {
-    let (row, now) = (cluster.pod(pod), cluster.now());
-    if row.meta.is_deleting() || row.phase == PodPhase::Failed {
-        return PodState::Ignored;
-    }
-    if row.phase == PodPhase::Pending {
-        return PodState::Unready;
-    }
-    let Some(sample) = usage.filter(|_| resource == "cpu") else { return PodState::Ready };
-    let (Some(ready), Some(start)) = (row.conditions.get(cluster.words.ready), row.start_time) else {
-        return PodState::Unready;
-    };
-    let unready = if now < start + CPU_INITIALIZATION {
-        ready.status == ConditionStatus::False || sample.at < ready.transition + sample.window
-    } else {
-        ready.status == ConditionStatus::False && ready.transition < start + INITIAL_READINESS
-    };
-    if unready { PodState::Unready } else { PodState::Ready }
-}
-
-/// The request of a pod or one of its containers in thousandths.
-fn request(pod: PodId, container: Option<&str>, resource: &str, cluster: &Cluster) -> Result<i64, String> {
-    let mut sum = 0i64;
-    for spec in cluster.spec_of(pod).typed.containers.iter().filter(|c| container.is_none_or(|name| c.name == name)) {
-        let requests = spec.resources.as_ref().and_then(|resources| resources.requests.as_ref());
-        let amount = requests.and_then(|requests| requests.get(resource)).and_then(|q| q.0.parse::<Quantity>().ok());
-        let amount = amount.ok_or_else(|| {
-            format!("missing request for {resource} in container {} of Pod {}", spec.name, cluster.name(pod))
-        })?;
-        sum = sum.saturating_add(amount.milli_value());
-    }
-    Ok(sum)
-}
-
-fn milli(value: &Value) -> i64 {
-    serde_json::from_value::<Quantity>(value.clone()).map_or(0, |quantity| quantity.milli_value())
-}
-
-/// Metrics that no API of the simulated cluster serves.
-fn not_served(kind: &str, metric: &Value) -> MetricError {
-    let (reason, group, key) = match kind {
-        "Pods" => ("FailedGetPodsMetric", "custom.metrics.k8s.io", "pods"),
-        "Object" => ("FailedGetObjectMetric", "custom.metrics.k8s.io", "object"),
-        "External" => ("FailedGetExternalMetric", "external.metrics.k8s.io", "external"),
-        _ => ("InvalidMetricSourceType", "", ""),
-    };
-    let name = metric[key]["metric"]["name"].as_str().unwrap_or_default();
-    let text = match group {
-        "" => format!("unknown metric source type {kind:?}"),
-        group => format!("unable to get metric {name}: no API of the cluster serves {group}"),
-    };
-    MetricError { reason, text, prefix: format!("failed to get {key} metric value: ") }
 }
 
 /// The scale sub-resource of the target.
@@ -464,7 +286,8 @@ fn find_scale(id: ObjId, hpa: &HorizontalPodAutoscaler, cluster: &Cluster) -> Re
         _ => Selector::from_json(selector),
     };
     let wanted = i32::try_from(replicas).unwrap_or(i32::MAX);
-    Ok(Scale { target, wanted, selector: selector.map_err(|error| error.to_string())? })
+    let current = object["status"]["replicas"].as_i64().and_then(|count| i32::try_from(count).ok()).unwrap_or(0);
+    Ok(Scale { target, wanted, current, selector: selector.map_err(|error| error.to_string())? })
 }
 
 fn event(id: ObjId, event_type: EventType, reason: &str, text: &str, cluster: &mut Cluster) {

@@ -56,11 +56,12 @@ impl Tolerances {
 
 /// Usage against target over these pods: the ratio, and what the status shows (percent, or thousandths per pod).
 fn ratio(pods: &[(i64, i64)], target: Target) -> Option<(f64, i64)> {
-    let usage: i64 = pods.iter().map(|pod| pod.0).sum();
+    let sum = |of: fn(&(i64, i64)) -> i64| pods.iter().map(of).fold(0, i64::saturating_add);
+    let usage = sum(|pod| pod.0);
     match target {
         Target::Utilization(percent) => {
-            let requests: i64 = pods.iter().map(|pod| pod.1).sum();
-            let utilization = (usage * 100).checked_div(requests)?;
+            let requests = sum(|pod| pod.1);
+            let utilization = usage.saturating_mul(100).checked_div(requests)?;
             Some((utilization as f64 / percent as f64, utilization))
         }
         Target::AverageValue(milli) => {

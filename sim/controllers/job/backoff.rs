@@ -1,6 +1,7 @@
 //! How long a Job waits before it replaces a failed pod (`job/backoff_utils.go`).
 
-use crate::cluster::{Cluster, ContainerState, Pod};
+use crate::api::resources::is_restartable_init_container;
+use crate::cluster::{Cluster, ConditionStatus, ContainerState, Pod};
 use crate::engine::{Span, Time};
 
 /// The delay after the first failure (`DefaultJobPodFailureBackOff`).
@@ -45,22 +46,28 @@ pub fn remaining(failures: u32, elapsed: Span, base: Span, max: Span) -> Span {
     delay.saturating_sub(elapsed)
 }
 
-/// When a pod ended: its last container's end, else the loss of its readiness, its deletion, its creation. Instants read back from
-/// the API have whole seconds.
+/// When a pod ended: the end of its last container, sidecars included; else the loss of its readiness, its deletion, its creation
+/// (`getFinishedTime`). Instants read back from the API have whole seconds.
 pub fn finish_time(cluster: &Cluster, pod: &Pod) -> Time {
+    let spec = cluster.specs.get(pod.spec);
+    let n_init = spec.n_init_containers.min(pod.containers.len());
+    let inits = spec.typed.init_containers.as_deref().unwrap_or_default();
+    let counts = |idx: usize| idx >= n_init || inits.get(idx).is_some_and(is_restartable_init_container);
     let ends: Option<Vec<Time>> = pod
         .containers
         .iter()
-        .map(|container| match container.state {
+        .enumerate()
+        .filter(|&(idx, _)| counts(idx))
+        .map(|(_, container)| match container.state {
             ContainerState::Terminated(end) => Some(end.finished),
             _ => None,
         })
         .collect();
     let of_containers = ends.and_then(|ends| ends.into_iter().max());
-    let not_ready = pod.conditions.get(cluster.words.ready).filter(|_| !pod.conditions.is_true(cluster.words.ready));
+    let not_ready = pod.conditions.get(cluster.words.ready).filter(|ready| ready.status == ConditionStatus::False);
     let requested = pod.meta.deletion.map(|deletion| deletion.requested);
     of_containers
-        .or(not_ready.map(|condition| condition.transition).filter(|_| pod.phase.is_terminal()))
+        .or(not_ready.map(|condition| condition.transition))
         .or(requested)
         .unwrap_or(pod.meta.created)
         .truncated_to_seconds()

@@ -13,6 +13,13 @@ pub fn parse_indexes(text: &str, completions: i32) -> BTreeSet<i32> {
     indexes
 }
 
+/// The succeeded indexes of a status text together with those of pods that have succeeded since (`calculateSucceededIndexes`).
+pub fn with_succeeded(text: &str, newly: impl IntoIterator<Item = i32>, completions: i32) -> BTreeSet<i32> {
+    let mut indexes = parse_indexes(text, completions);
+    indexes.extend(newly.into_iter().filter(|index| (0..completions).contains(index)));
+    indexes
+}
+
 /// Writes `0,2-5`: runs of three or more as ranges.
 pub fn format_indexes(indexes: &BTreeSet<i32>) -> String {
     let mut runs: Vec<(i32, i32)> = Vec::new();

@@ -2,7 +2,7 @@
 
 pub mod backoff;
 pub mod indexes;
-mod manage;
+pub mod manage;
 pub mod policies;
 mod sync;
 

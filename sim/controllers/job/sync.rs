@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::backoff::{BackoffRecord, finish_time};
-use super::indexes::{format_indexes, parse_indexes};
+use super::indexes::{format_indexes, parse_indexes, with_succeeded};
 use super::policies::{FailedPod, FailureVerdict, match_failure_policy, match_success_policy};
 use super::{COMPLETION_INDEX, Memory, TRACKING_FINALIZER};
 use crate::cluster::objects::{Job, JobStatus};
@@ -150,16 +150,14 @@ impl Sync {
             return;
         }
         let completions = job.completions.unwrap_or(0);
-        self.succeeded_indexes = parse_indexes(&job.status.completed_indexes, completions);
+        let newly = self.counted.iter().filter(|(_, count)| *count == Count::Succeeded);
+        let newly = newly.filter_map(|&(pod, _)| index_of(cluster, pod));
+        self.succeeded_indexes = with_succeeded(&job.status.completed_indexes, newly, completions);
         for &(pod, count) in &self.counted {
             let Some(index) = index_of(cluster, pod).filter(|&index| index < completions) else { continue };
-            match count {
-                Count::Succeeded => _ = self.succeeded_indexes.insert(index),
-                Count::Failed => {
-                    let record = memory.by_index.entry(index).or_default();
-                    *record = record.after(&[], &[finish_time(cluster, cluster.pod(pod))]);
-                }
-                Count::Ignored => {}
+            if count == Count::Failed {
+                let record = memory.by_index.entry(index).or_default();
+                *record = record.after(&[], &[finish_time(cluster, cluster.pod(pod))]);
             }
         }
         self.succeeded = self.succeeded_indexes.len() as i32;
@@ -410,16 +408,20 @@ fn failure_verdict(cluster: &Cluster, job: &Job, pod: PodId) -> Option<FailureVe
         return None;
     }
     let names = spec.container_names.iter().map(|&name| cluster.interner.text(name));
-    let exits = names.zip(&row.containers).filter_map(|(name, container)| match container.state {
+    let ended = names.zip(&row.containers).map(|(name, container)| match container.state {
         ContainerState::Terminated(end) => Some((name, end.exit_code)),
         _ => None,
     });
+    let mut exits: Vec<Option<(&str, i32)>> = ended.collect();
+    // Regular containers are looked at before init containers.
+    let n_init = spec.n_init_containers.min(exits.len());
+    exits.rotate_left(n_init);
     let conditions = row.conditions.iter();
     match_failure_policy(
         policy,
         &FailedPod {
             name: format!("{}/{}", cluster.namespace(pod), cluster.name(pod)),
-            exits: exits.collect(),
+            exits: exits.into_iter().flatten().collect(),
             conditions: conditions.map(|c| (cluster.interner.text(c.kind), c.status.as_str())).collect(),
         },
     )

@@ -9,6 +9,7 @@ use crate::cluster::{Change, Cluster, ControllerKind, ObjectRef, PodId, What};
 use sync::Sync;
 
 pub use pods::ordinal_of;
+pub use sync::max_unavailable;
 
 /// Keeps pods with names of their own, in order.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cluster::objects::{ControllerRevision, StatefulSet};
-use crate::cluster::{Cluster, ConditionStatus, EventType, ObjId, PodId, PodPhase, Propagation, Template};
+use crate::cluster::{Cluster, ConditionStatus, EventType, ObjId, ObjectRef, PodId, PodPhase, Template};
 use crate::controllers::Context;
 use crate::controllers::history::REVISION_HASH;
 use crate::controllers::pod_control::PodRequest;
@@ -119,15 +119,28 @@ pub(super) fn delete(id: ObjId, pod: PodId, cluster: &mut Cluster, cx: &mut Cont
     cluster.record_event(id, EventType::Normal, "SuccessfulDelete", &message, source);
 }
 
-/// Claims of pods that were scaled away go with them, if the set says so.
-pub(super) fn delete_claims(id: ObjId, pod_name: &str, cluster: &mut Cluster, cx: &mut Context<'_>) {
+/// Gives the claims of a pod the owners that the retention policy wants (`updateClaimOwnerRefForSetAndPod`), so that the garbage
+/// collector takes them: those of a pod that is scaled away go with it, all of them with the set.
+pub(super) fn own_claims(id: ObjId, pod: PodId, condemned: bool, cluster: &mut Cluster, cx: &mut Context<'_>) {
     let set: &StatefulSet = cluster.get(id);
-    let namespace = cluster.namespace(id);
-    let claims = set.claims.iter().map(|&claim| format!("{}-{pod_name}", cluster.interner.text(claim)));
+    let by_pod = condemned && set.delete_claims_when_scaled;
+    let by_set = set.delete_claims_when_deleted && !by_pod;
+    let (namespace, name) = (cluster.namespace(id), cluster.name(pod));
+    let claims = set.claims.iter().map(|&claim| format!("{}-{name}", cluster.interner.text(claim)));
     let claims: Vec<ObjId> =
         claims.filter_map(|claim| cluster.find("PersistentVolumeClaim", namespace, &claim)).collect();
     for claim in claims {
-        cluster.delete(claim, Propagation::Background);
+        let wanted = [(ObjectRef::from(id), by_set), (ObjectRef::from(pod), by_pod)];
+        let owners = &cluster.meta(claim.into()).owners;
+        let has = |owner| owners.iter().any(|own| own.object == Some(owner));
+        if wanted.iter().all(|&(owner, wanted)| has(owner) == wanted) {
+            continue;
+        }
+        let mut owners = owners.clone();
+        owners.retain(|own| wanted.iter().all(|&(owner, _)| own.object != Some(owner)));
+        let add: Vec<ObjectRef> = wanted.into_iter().filter(|&(_, wanted)| wanted).map(|(owner, _)| owner).collect();
+        owners.extend(add.into_iter().map(|owner| cluster.owner_reference(owner)));
+        cluster.set_owners(claim, owners);
         cx.wrote();
     }
 }
@@ -148,7 +161,11 @@ fn create_claims(id: ObjId, set_name: &str, pod_name: &str, ordinal: i32, cluste
         for (key, value) in raw["spec"]["selector"]["matchLabels"].as_object().into_iter().flatten() {
             manifest["metadata"]["labels"][key] = value.clone();
         }
-        if cluster.create_from(&manifest).is_ok() {
+        if let Ok(created) = cluster.create_from(&manifest) {
+            if cluster.get::<StatefulSet>(id).delete_claims_when_deleted {
+                let owner = cluster.owner_reference(id);
+                cluster.set_owners(created, [owner]);
+            }
             cx.wrote();
             let message = format!("Create Claim {name} Pod {pod_name} in StatefulSet {set_name} success");
             let source = cluster.words.statefulset_controller;

@@ -1,6 +1,7 @@
 //! One sync of a StatefulSet (`stateful_set_control.go`).
 
 use super::pods::{self, is_ready, ordinal_of, revision_of, until_available};
+use crate::api::int_or_percent::{IntOrPercent, Round};
 use crate::cluster::objects::{StatefulSet, StatefulSetStatus};
 use crate::cluster::{Cluster, ObjId, PodId, PodPhase};
 use crate::controllers::history::{revisions_of, sync_revision, truncate_history};
@@ -26,6 +27,11 @@ pub(super) struct Sync {
 enum Step {
     Next,
     Stop,
+}
+
+/// How many pods of a StatefulSet may be missing during an update: at least one (`getStatefulSetMaxUnavailable`).
+pub fn max_unavailable(limit: IntOrPercent, replicas: i32) -> usize {
+    usize::try_from(limit.scaled(replicas, Round::Down)).unwrap_or(0).max(1)
 }
 
 impl Sync {
@@ -110,6 +116,13 @@ impl Sync {
     }
 
     fn act(&mut self, cluster: &mut Cluster, cx: &mut Context<'_>) -> Result<(), String> {
+        if !self.set.claims.is_empty() {
+            let (kept, condemned) = (self.replicas.iter().flatten(), self.condemned.iter());
+            let pods = kept.map(|&pod| (pod, false)).chain(condemned.map(|&pod| (pod, true)));
+            for (pod, condemned) in pods.collect::<Vec<_>>() {
+                pods::own_claims(self.id, pod, condemned, cluster, cx);
+            }
+        }
         for idx in 0..self.replicas.len() {
             if self.replica(idx, cluster, cx)? == Step::Stop {
                 return Ok(());
@@ -191,17 +204,30 @@ impl Sync {
         }
         self.status.current -= i32::from(self.is_of(self.current, pod, cluster));
         self.status.updated -= i32::from(self.is_of(self.update, pod, cluster));
-        let name = cluster.name(pod).to_owned();
         pods::delete(self.id, pod, cluster, cx);
-        if self.set.delete_claims_when_scaled {
-            pods::delete_claims(self.id, &name, cluster, cx);
-        }
         stop
     }
 
-    /// Replaces the highest pod that is not of the update revision, once all above it are healthy.
+    /// Replaces the highest pod that is not of the update revision, once all above it are healthy. With `maxUnavailable` (feature
+    /// gate `MaxUnavailableStatefulSet`, off: the API server drops the field) as many as may be missing.
     fn roll(&mut self, cluster: &mut Cluster, cx: &mut Context<'_>) {
         let lowest = usize::try_from(self.set.partition).unwrap_or(0);
+        if let Some(limit) = self.set.max_unavailable {
+            let is_missing = |pod: &Option<PodId>| {
+                pod.is_none_or(|pod| cluster.pod(pod).meta.is_deleting() || !self.is_available(cluster, pod))
+            };
+            let n_missing = self.replicas.iter().filter(|pod| is_missing(pod)).count();
+            let mut room = max_unavailable(limit, self.set.replicas).saturating_sub(n_missing);
+            for idx in (lowest..self.replicas.len()).rev() {
+                let Some(pod) = self.replicas[idx].filter(|_| room > 0) else { continue };
+                if !self.is_of(self.update, pod, cluster) && !cluster.pod(pod).meta.is_deleting() {
+                    self.status.current -= i32::from(self.is_of(self.current, pod, cluster));
+                    pods::delete(self.id, pod, cluster, cx);
+                    room -= 1;
+                }
+            }
+            return;
+        }
         for idx in (lowest..self.replicas.len()).rev() {
             let Some(pod) = self.replicas[idx] else { return };
             let deleting = cluster.pod(pod).meta.is_deleting();

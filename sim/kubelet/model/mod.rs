@@ -10,6 +10,7 @@ mod usage;
 
 pub use annotations::{ANNOTATION_PREFIX, AnnotationWarning};
 pub use behaviour::{Behaviour, ContainerModel, Exits, Subject};
+pub use read::read_curve;
 pub use usage::Usage;
 
 use std::collections::BTreeMap;

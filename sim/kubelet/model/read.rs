@@ -8,7 +8,7 @@ use super::{
     ExitModel, FailWindow, HookModel, Match, ModelError, ModelRule, Models, PassAfter, ProbeModel, ProbeModels,
     StopAfter, StopModel, Usage, UsageModel, WindowBegin,
 };
-use crate::engine::{Distribution, Span, Time, Unit};
+use crate::engine::{Curve, Distribution, Span, Time, Unit};
 
 type Result<T> = std::result::Result<T, ModelError>;
 
@@ -25,7 +25,13 @@ impl Models {
             _ => return error("", "`models` is a list", Some("- match: {labels: {app: web}}")),
         };
         let rules = entries.iter().enumerate().map(|(idx, entry)| read_rule(entry, &format!("[{idx}]")));
-        Ok(Models { rules: rules.collect::<Result<_>>()? })
+        let mut rules = rules.collect::<Result<Vec<ModelRule>>>()?;
+        for (rule, idx) in rules.iter_mut().zip(0..) {
+            if let Some(Usage::Shared { group, .. }) = &mut rule.usage.cpu {
+                *group = idx;
+            }
+        }
+        Ok(Models { rules })
     }
 }
 
@@ -159,8 +165,28 @@ fn read_hooks(value: &Value, path: &str) -> Result<HookModel> {
 fn read_usages(value: &Value, path: &str) -> Result<UsageModel> {
     let fields = table(value, path, &["cpu", "memory"])?;
     Ok(UsageModel {
-        cpu: optional(fields, "cpu", path, |v, p| read_usage(v, Unit::Milli, p))?,
+        cpu: optional(fields, "cpu", path, |v, p| match v.get("shared") {
+            Some(load) => {
+                table(v, p, &["shared"])?;
+                Ok(Usage::Shared { load: read_curve(load, Unit::Milli, &join(p, "shared"))?, group: 0 })
+            }
+            None => read_usage(v, Unit::Milli, p),
+        })?,
         memory: optional(fields, "memory", path, |v, p| read_usage(v, Unit::Bytes, p))?,
+    })
+}
+
+/// Reads an amount over the time of the run: a constant, `{sine: {low, high, period}}` or `{steps: [{at, value}]}`.
+///
+/// # Errors
+///
+/// The first field that is unknown or wrong.
+pub fn read_curve(value: &Value, unit: Unit, path: &str) -> Result<Curve> {
+    Ok(match read_usage(value, unit, path)? {
+        Usage::Constant(value) => Curve::Constant(value),
+        Usage::Sine { low, high, period } => Curve::Sine { low, high, period },
+        Usage::Steps(steps) => Curve::Steps(steps),
+        Usage::Shared { load, .. } => load,
     })
 }
 

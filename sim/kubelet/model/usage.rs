@@ -1,6 +1,6 @@
 //! What a container uses of a resource over time.
 
-use crate::engine::{Span, Time};
+use crate::engine::{Curve, Span, Time};
 
 /// Usage over time: thousandths of a core, or bytes.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,13 @@ pub enum Usage {
     },
     /// Steps by time since the container's start: each value holds from its time on. Before the first one: nothing.
     Steps(Vec<(Span, f64)>),
+    /// A load by the time of the run that the ready pods of an entry of `models:` share evenly.
+    Shared {
+        /// All of it.
+        load: Curve,
+        /// The place of the entry: whose pods share.
+        group: u32,
+    },
 }
 
 impl Usage {
@@ -34,6 +41,18 @@ impl Usage {
                 let age = at.since(started);
                 steps.iter().rev().find(|(from, _)| *from <= age).map_or(0.0, |&(_, value)| value)
             }
+            Usage::Shared { load, .. } => load.at_time(at),
+        }
+    }
+
+    /// The mean usage from `from` to `to` of a container started at `started`; of a shared load, all of it.
+    pub fn mean(&self, from: Time, to: Time, started: Time) -> f64 {
+        let by_run = |curve: &Curve| curve.mean(from.since(Time::ZERO), to.since(Time::ZERO));
+        match self {
+            Usage::Constant(value) => *value,
+            Usage::Sine { low, high, period } => by_run(&Curve::Sine { low: *low, high: *high, period: *period }),
+            Usage::Steps(steps) => Curve::Steps(steps.clone()).mean(from.since(started), to.since(started)),
+            Usage::Shared { load, .. } => by_run(load),
         }
     }
 
@@ -55,6 +74,8 @@ impl Usage {
                 let offset = ((share + if share < 0.0 { 1.0 } else { 0.0 }) * period.as_micros() as f64) as u64 + 1;
                 Some(started.next_tick(Time::from_micros(offset), *period))
             }
+            // Of memory nothing is shared: the format refuses it.
+            Usage::Shared { .. } => None,
         }
     }
 
@@ -64,6 +85,10 @@ impl Usage {
             Usage::Constant(value) => *value,
             Usage::Sine { high, .. } => *high,
             Usage::Steps(steps) => steps.iter().fold(0.0, |most, &(_, value)| most.max(value)),
+            Usage::Shared { load, .. } => match load {
+                Curve::Constant(value) | Curve::Sine { high: value, .. } => *value,
+                Curve::Steps(steps) => steps.iter().fold(0.0, |most, &(_, value)| most.max(value)),
+            },
         }
     }
 

@@ -241,17 +241,24 @@ impl SchedulingQueue {
 
     /// Moves the pods whose back-off is over to `activeQ`. Runs at whole seconds.
     pub fn flush_backoff(&mut self, cx: &QueueContext<'_>) {
-        for errors in [false, true] {
-            loop {
-                let queue = if errors { &mut self.error_backoff } else { &mut self.backoff };
-                let Some(&(expiry, key)) = queue.first() else { break };
-                if self.settings.backoff.is_waiting(Some(expiry), cx.now) {
+        for pod in self.pop_expired(cx.now) {
+            self.move_to_active(pod, cx, PreEnqueue::Skip);
+        }
+    }
+
+    /// Takes the pods whose back-off is over out of their queues, in order of its end (`popAllBackoffCompleted`).
+    pub fn pop_expired(&mut self, now: Time) -> Vec<PodId> {
+        let mut expired = Vec::new();
+        for queue in [&mut self.backoff, &mut self.error_backoff] {
+            while let Some(&(expiry, key)) = queue.first() {
+                if self.settings.backoff.is_waiting(Some(expiry), now) {
                     break;
                 }
                 queue.pop_first();
-                self.move_to_active(key.3, cx, PreEnqueue::Skip);
+                expired.push(key.3);
             }
         }
+        expired
     }
 
     /// Moves the pods that have waited too long in the unschedulable pool. Runs every 30 seconds.
