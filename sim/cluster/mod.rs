@@ -50,6 +50,7 @@ pub use meta::{Deletion, Meta, NAME_ALPHABET, Owner, name_suffix, uid_text};
 pub use metrics_api::{
     ContainerUsage, DeclaredMetric, FRESH_CONTAINER, METRIC_RESOLUTION, MetricSubject, MetricsApi, PodMetrics,
 };
+pub use meta::{Deletion, Meta, NAME_ALPHABET, Owner, name_suffix, uid_order, uid_text};
 pub use node::{KubeletHealth, LEASE_RENEW_INTERVAL, Node, NodeImage, NodeTaint};
 pub use observer::Observer;
 pub use pod::{ContainerState, ContainerStatus, Pod, PodPhase, Terminated};
