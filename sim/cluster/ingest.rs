@@ -113,12 +113,12 @@ impl Cluster {
         let node_name = self.interner.sym(manifest["spec"]["nodeName"].as_str().unwrap_or_default());
         let ordinal = self.pods.len() as u64;
         let pod = self.create_pod(NewPod { meta, spec, node_name, ordinal });
-        self.lower_pod_status(pod, manifest)?;
+        self.lower_pod_status(pod, manifest);
         Ok(pod)
     }
 
     /// The status of a pod of a dump: phase, nomination, start time, conditions, and a deletion already asked for.
-    fn lower_pod_status(&mut self, pod: PodId, manifest: &Value) -> Result<(), String> {
+    fn lower_pod_status(&mut self, pod: PodId, manifest: &Value) {
         let status = &manifest["status"];
         let conditions = self.lower_conditions(&status["conditions"]);
         self.pods[pod].conditions = conditions;
@@ -136,7 +136,7 @@ impl Cluster {
             let reason = self.interner.sym(status["reason"].as_str().unwrap_or_default());
             self.set_pod_phase(pod, phase, reason, Sym::EMPTY);
         }
-        self.lower_resize(pod, manifest)
+        self.lower_resize(pod, manifest);
     }
 
     fn create_node_from(&mut self, meta: NewMeta, manifest: &Value) -> Result<NodeId, String> {

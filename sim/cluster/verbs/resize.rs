@@ -109,12 +109,20 @@ impl Cluster {
         self.pods[pod].resized = resize;
     }
 
-    /// The resize that the status of a dumped pod tells of.
-    pub(in crate::cluster) fn lower_resize(&mut self, pod: PodId, manifest: &Value) -> Result<(), String> {
-        let allocated = with_reported(&manifest["spec"], &manifest["status"], Reported::Allocated);
-        let actual = with_reported(&manifest["spec"], &manifest["status"], Reported::Actual);
-        let (allocated, actual) = (self.intern_spec(&allocated)?, self.intern_spec(&actual)?);
-        let conditions = manifest["status"]["conditions"].as_array().into_iter().flatten();
+    /// The resize that the status of a dumped pod tells of; a status that cannot be read tells of none.
+    pub(in crate::cluster) fn lower_resize(&mut self, pod: PodId, manifest: &Value) {
+        let (spec, status) = (&manifest["spec"], &manifest["status"]);
+        let reports = ["containerStatuses", "initContainerStatuses", "resources", "allocatedResources"];
+        if !reports.iter().any(|key| status.get(key).is_some()) {
+            return;
+        }
+        let allocated = with_reported(spec, status, Reported::Allocated);
+        let actual = with_reported(spec, status, Reported::Actual);
+        if allocated == *spec && actual == *spec {
+            return;
+        }
+        let (Ok(allocated), Ok(actual)) = (self.intern_spec(&allocated), self.intern_spec(&actual)) else { return };
+        let conditions = status["conditions"].as_array().into_iter().flatten();
         let pending = conditions.into_iter().find(|condition| condition["type"] == "PodResizePending");
         let infeasible = pending.is_some_and(|condition| condition["reason"] == "Infeasible");
         self.vacate(pod);
@@ -124,7 +132,6 @@ impl Cluster {
             self.pods[pod].resized = None;
         }
         self.occupy(pod);
-        Ok(())
     }
 }
 
