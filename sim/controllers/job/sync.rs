@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::backoff::{BackoffRecord, finish_time};
 use super::index_failures::{awaiting_replacement, fails_index};
-use super::indexes::{format_indexes, parse_indexes};
+use super::indexes::{format_indexes, parse_indexes, with_succeeded};
 use super::policies::{FailedPod, FailureVerdict, match_failure_policy, match_success_policy};
 use super::{COMPLETION_INDEX, Memory, TRACKING_FINALIZER};
 use crate::cluster::objects::{Job, JobStatus};
