@@ -20,6 +20,10 @@ enum Step {
     Label(u8, u8),
     /// A node comes.
     Join(u8),
+    /// A pod of high priority waits for its victims on a node: others have to leave room for it.
+    Nominate(u8, u8),
+    /// The last pod that waits so goes, or is placed.
+    Settle,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -29,6 +33,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<u8>().prop_map(Step::Cordon),
         1 => (any::<u8>(), any::<u8>()).prop_map(|(node, zone)| Step::Label(node, zone)),
         1 => any::<u8>().prop_map(Step::Join),
+        1 => (any::<u8>(), any::<u8>()).prop_map(|(shape, node)| Step::Nominate(shape, node)),
+        1 => Just(Step::Settle),
     ]
 }
 
@@ -95,6 +101,10 @@ fn pod(name: &str, shape: u8) -> Value {
                 ] } },
             ] } });
         }
+        9 => {
+            spec["volumes"] =
+                json!([{ "name": "v", "persistentVolumeClaim": { "claimName": format!("data-{}", shape % 3) } }]);
+        }
         7 => spec["containers"][0]["ports"] = json!([{ "containerPort": 80, "hostPort": 8080, "protocol": "TCP" }]),
         _ => {}
     }
@@ -102,11 +112,35 @@ fn pod(name: &str, shape: u8) -> Value {
     json!({ "kind": "Pod", "metadata": { "name": name, "labels": { "app": app } }, "spec": spec })
 }
 
+/// A bound claim and its volume in each of three zones; the third may be used by one pod only.
+fn volumes(cluster: &mut Cluster) {
+    for zone in 0..3 {
+        let term = json!({ "matchExpressions": [
+            { "key": "topology.kubernetes.io/zone", "operator": "In", "values": [format!("z{zone}")] },
+        ] });
+        let modes = if zone == 2 { json!(["ReadWriteOncePod"]) } else { json!(["ReadWriteOnce"]) };
+        let (claim, volume) = (format!("data-{zone}"), format!("pv-{zone}"));
+        for manifest in [
+            json!({ "kind": "PersistentVolume", "metadata": { "name": volume }, "spec": {
+                "capacity": { "storage": "1Gi" }, "accessModes": modes, "csi": { "driver": "d", "volumeHandle": volume },
+                "claimRef": { "namespace": "default", "name": claim },
+                "nodeAffinity": { "required": { "nodeSelectorTerms": [term] } } } }),
+            json!({ "kind": "PersistentVolumeClaim",
+                "metadata": { "name": claim, "annotations": { "pv.kubernetes.io/bind-completed": "yes" } },
+                "spec": { "accessModes": modes, "volumeName": volume, "resources": { "requests": { "storage": "1Gi" } } },
+                "status": { "phase": "Bound" } }),
+        ] {
+            cluster.create_from(&manifest).expect("a volume");
+        }
+    }
+}
+
 struct World {
     cluster: Cluster,
     framework: Framework,
     nodes: Vec<NodeId>,
     placed: Vec<PodId>,
+    nominated: Vec<PodId>,
     search: SearchState,
     n_made: usize,
 }
@@ -120,9 +154,18 @@ impl World {
                 nodes.push(id);
             }
         }
+        volumes(&mut cluster);
         cluster.take_changes(&mut Vec::new());
         let framework = Framework::new(Profile::default(), &cluster).expect("the default profile is right");
-        World { cluster, framework, nodes, placed: Vec::new(), search: SearchState::default(), n_made: 0 }
+        World {
+            cluster,
+            framework,
+            nodes,
+            placed: Vec::new(),
+            nominated: Vec::new(),
+            search: SearchState::default(),
+            n_made: 0,
+        }
     }
 
     fn settle(&mut self) {
@@ -157,6 +200,21 @@ impl World {
                     Ok(ObjectRef::Node(id)) => Some(id),
                     _ => None,
                 });
+            }
+            Step::Nominate(shape, which) => {
+                let mut manifest = pod(&format!("p{}", self.n_made), shape);
+                manifest["spec"]["priority"] = 1_000.into();
+                let node = self.nodes[usize::from(which) % self.nodes.len()];
+                if let Ok(ObjectRef::Pod(id)) = self.cluster.create_from(&manifest) {
+                    self.cluster.nominate(id, Some(node));
+                    self.nominated.push(id);
+                }
+            }
+            Step::Settle => {
+                if let Some(id) = self.nominated.pop() {
+                    self.cluster.nominate(id, None);
+                    self.cluster.delete_pod(id, Some(0));
+                }
             }
         }
         self.settle();
@@ -236,6 +294,43 @@ proptest! {
         let with = decide(&[&kinds[..], &[more]].concat());
         prop_assert!(!without || with);
     }
+
+    #[test]
+    fn other_names_for_nodes_permute_the_result(
+        kinds in prop::collection::vec((any::<u8>(), any::<u32>()), 2..9),
+        placed in prop::collection::vec((any::<u8>(), any::<u8>()), 0..12),
+        shape in any::<u8>(),
+    ) {
+        // `places[k]` is the place, and so the name, of the k-th node in the second cluster.
+        let mut order: Vec<usize> = (0..kinds.len()).collect();
+        order.sort_by_key(|&idx| (kinds[idx].1, idx));
+        let mut places = vec![0; kinds.len()];
+        order.iter().enumerate().for_each(|(place, &idx)| places[idx] = place);
+        let same: Vec<usize> = (0..kinds.len()).collect();
+        let first = verdicts(&kinds, &placed, shape, &same);
+        let second = verdicts(&kinds, &placed, shape, &places);
+        for (idx, verdict) in first.iter().enumerate() {
+            prop_assert_eq!(verdict, &second[places[idx]], "node {} of {}", idx, kinds.len());
+        }
+    }
+}
+
+/// What the scheduler says of every node about a pod of this shape: whether it is feasible, its score, who rejects it. The k-th kind
+/// stands at the place `places[k]`; pods stand on the nodes of their kinds.
+fn verdicts(kinds: &[(u8, u32)], placed: &[(u8, u8)], shape: u8, places: &[usize]) -> Vec<[Value; 3]> {
+    let mut in_place = vec![0; kinds.len()];
+    places.iter().zip(kinds).for_each(|(&place, &(kind, _))| in_place[place] = kind);
+    let mut world = World::new(&in_place);
+    for (idx, &(shape, node)) in placed.iter().enumerate() {
+        let Ok(ObjectRef::Pod(id)) = world.cluster.create_from(&pod(&format!("old{idx}"), shape)) else { continue };
+        world.cluster.bind(id, world.nodes[places[usize::from(node) % kinds.len()]]);
+    }
+    let Ok(ObjectRef::Pod(id)) = world.cluster.create_from(&pod("p", shape)) else { panic!("a pod") };
+    world.settle();
+    let explanation = world.framework.explain(&world.cluster, id, &world.search).to_json();
+    let mut nodes = explanation["nodes"].as_array().cloned().unwrap_or_default();
+    nodes.sort_by_key(|node| node["node"].as_str().unwrap_or_default().to_owned());
+    nodes.iter().map(|node| [&node["feasible"], &node["total"], &node["rejections"]].map(Clone::clone)).collect()
 }
 
 #[test]

@@ -291,12 +291,7 @@ fn grouping(input: &Value, out: &Value) -> Answer {
         metric => metric,
     };
     let mut wanted = out.as_str()?.split(' ');
-    let wanted = match wanted.next()? {
-        "ready" => PodState::Ready,
-        "unready" => PodState::Unready,
-        "ignored" => PodState::Ignored,
-        _ => return None,
-    };
+    let wanted = wanted.next()?;
     // `deleting or Failed` are two pods.
     let mut got = Vec::new();
     for variant in words.split(" or ") {
@@ -337,7 +332,12 @@ fn grouping(input: &Value, out: &Value) -> Answer {
         let window = seconds("window").unwrap_or(Span::from_secs(60));
         let has_sample = !words.contains("no metric") && !words.contains("missing");
         let sample = has_sample.then_some(UsageSample { milli: 100, at: NOW - age, window });
-        got.push(pod_state(pod, sample, resource, &lab.cluster));
+        got.push(match pod_state(pod, sample, resource, &lab.cluster) {
+            PodState::Ready if has_sample => "ready",
+            PodState::Ready => "missing",
+            PodState::Unready => "unready",
+            PodState::Ignored => "ignored",
+        });
     }
-    stated(out, got.iter().all(|state| *state == wanted), got)
+    stated(out, got.iter().all(|state| *state == wanted.trim_end_matches(',')), got)
 }

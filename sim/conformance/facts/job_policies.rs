@@ -56,7 +56,7 @@ fn rule(rule: &Value) -> Option<Value> {
     let words: Vec<&str> = matcher.split_whitespace().collect();
     if let [operator @ ("In" | "NotIn" | "UnknownOperator"), values, rest @ ..] = words.as_slice() {
         let values: Option<Vec<i32>> = values.split(',').map(|value| value.parse().ok()).collect();
-        let named = rest.last().map(|word| container(word.trim_matches(['(', ')'])));
+        let named = rule[2].as_str().or(rest.last().map(|word| word.trim_matches(['(', ')']))).map(container);
         let codes = json!({ "operator": operator, "values": values?, "containerName": named });
         return Some(json!({ "action": action, "onExitCodes": codes }));
     }

@@ -276,11 +276,17 @@ fn manage(input: &Value, out: &Value) -> Answer {
     if let Some(policy) = input["restartPolicy"].as_str() {
         spec["template"]["spec"]["restartPolicy"] = policy.into();
     }
-    let failed_indexes: BTreeSet<i32> = (0..int0(input, "failedIndexes")).collect();
+    let n_failed = int0(input, "failedIndexes").min(100_000);
+    let failed_indexes: BTreeSet<i32> = (0..n_failed).collect();
+    let elapsed = ["elapsed", "elapsed_s", "active_for", "running_for"].iter().find_map(|key| input[*key].as_i64());
+    let start = super::lab::EPOCH + T0.as_secs() as i64 - elapsed.unwrap_or(0);
+
+    let succeeded: BTreeSet<i32> = (n_failed..n_failed.saturating_add(int0(input, "succeeded").min(100_000))).collect();
+    let completed = input["completedIndexes"].as_str().map(str::to_owned);
     let status = json!({
-        "startTime": "2016-05-19T12:00:00Z", "succeeded": input["succeeded"], "failed": input["failed"],
+        "startTime": jiff::Timestamp::from_second(start).ok()?.to_string(), "succeeded": input["succeeded"], "failed": input["failed"],
         "failedIndexes": input["failedIndexes"].is_u64().then(|| format_indexes(&failed_indexes)),
-        "completedIndexes": input["completedIndexes"],
+        "completedIndexes": completed.or(indexed.then(|| format_indexes(&succeeded))),
     });
     let first = count("failedIndexes") + count("succeeded");
     let indexes: Vec<Option<String>> = (0..n_pods).map(|nth| indexed.then(|| (first + nth).to_string())).collect();

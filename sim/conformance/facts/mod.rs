@@ -9,6 +9,7 @@ mod endpoints;
 mod job_policies;
 mod jobs;
 mod lab;
+mod lost_nodes;
 mod queue;
 mod replica_sets;
 mod stateful_sets;
@@ -42,7 +43,7 @@ pub(super) fn node_network(group: &str, row: &Value) -> Answer {
     match group {
         "endpointslice_membership" => endpoints::membership(row),
         "endpoint_timeline" => endpoints::timeline(row),
-        "attach_detach_and_statefulset" => stateful_sets::lost_nodes(row),
+        "attach_detach_and_statefulset" => stateful_sets::claims_of(row).or_else(|| lost_nodes::case(row)),
         _ => None,
     }
 }

@@ -70,8 +70,8 @@ fn described<'a>(text: &str, uid: &'a str) -> Option<DeletionFacts<'a>> {
         ready_since_us: ready_since_us.filter(|_| ready),
         deletion_cost: cost.unwrap_or(0),
         rank: words.iter().find_map(|word| word.strip_prefix("rank")?.parse().ok()).unwrap_or(0),
-        restarts: before("restart").unwrap_or(0),
-        sidecar_restarts: 0,
+        restarts: before("restart").filter(|_| !lower.contains("sidecar")).unwrap_or(0),
+        sidecar_restarts: before("restart").or(before("sidecar")).filter(|_| lower.contains("sidecar")).unwrap_or(0),
         created_us: Some(created),
         uid,
     })

@@ -1,4 +1,4 @@
-//! `statefulset.*` and the claims and lost nodes of `attach_detach_and_statefulset`: the real controller, pod by pod.
+//! `statefulset.*` and the claims of `attach_detach_and_statefulset`: the real controller, pod by pod.
 
 use serde_json::{Value, json};
 
@@ -323,8 +323,8 @@ fn ended(text: &str, out: &Value) -> Answer {
     stated(out, deleted == [ordinal] && created == [ordinal] && bench.pod(ordinal) != Some(pod), (deleted, created))
 }
 
-/// Claims of a StatefulSet, by `sts`; what becomes of lost nodes and volumes is not answered here.
-pub(super) fn lost_nodes(row: &Value) -> Answer {
+/// Claims of a StatefulSet, by `sts`.
+pub(super) fn claims_of(row: &Value) -> Answer {
     let sts = &row["sts"];
     if sts.is_null() {
         return None;
