@@ -89,7 +89,7 @@ impl Usage {
                 let mut above = steps.iter().filter(|(_, value)| limit < *value).map(|&(after, _)| started + after);
                 above.find(|&at| from <= at)
             }
-            Usage::Constant(_) | Usage::Sine { .. } => self.first_above(limit, from),
+            Usage::Constant(_) | Usage::Sine { .. } | Usage::Shared { .. } => self.first_above(limit, from),
         }
     }
 
