@@ -145,7 +145,7 @@ const PARTS: &[(&str, &str)] = &[
     ),
     (
         "kubelet",
-        "image pulls with a cache per node, probes, restarts, termination, eviction by priority and usage; no cgroups: CPU is not throttled",
+        "image pulls with a cache per node and collection of unused images, probes, restarts, termination, static pods, admission with room for critical pods, eviction for memory, disk and processes, in-place resize, graceful shutdown, restarts of the kubelet; work that wants more CPU than its limit takes longer; inodes and swap are not modelled",
     ),
     (
         "containers",

@@ -94,12 +94,16 @@ pub enum PodStep {
     Restart,
     /// The kubelet sees the deletion.
     DeletionObserved,
+    /// The kubelet sees that the mirror of a static pod is gone.
+    MirrorGone,
     /// The containers that the kubelet was stopping have stopped.
     ContainerStopped,
     /// Everything of the pod has stopped and been cleaned up: the object may go.
     Terminated,
     /// `activeDeadlineSeconds` is over.
     DeadlineExceeded,
+    /// The resources of the pod's containers are changed in place.
+    Resize,
     /// The worker looks again at a condition that only it evaluates.
     Resync,
 }
@@ -115,6 +119,8 @@ pub enum NodeStep {
     ReportImages,
     /// Node-pressure eviction takes its measures.
     PressureCheck,
+    /// Images that nothing uses are collected.
+    ImageGc,
     /// The next group of pods is stopped because the machine is being shut down; the epoch says which.
     Shutdown,
     /// The kubelet has been restarted.

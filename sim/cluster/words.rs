@@ -27,6 +27,8 @@ words! {
     containers_ready = "ContainersReady",
     ready = "Ready",
     disruption_target = "DisruptionTarget",
+    pod_resize_pending = "PodResizePending",
+    pod_resize_in_progress = "PodResizeInProgress",
     // Condition types of nodes.
     memory_pressure = "MemoryPressure",
     disk_pressure = "DiskPressure",

@@ -1,4 +1,4 @@
-//! Node-pressure eviction: which pod goes when a node runs short of memory (kubelet, `eviction/eviction_manager.go`, `helpers.go`).
+//! Node-pressure eviction: which pod goes when a node runs short of something (kubelet, `eviction/eviction_manager.go`, `helpers.go`).
 
 use crate::api::qos::QosClass;
 use crate::engine::{Span, Time};
@@ -55,6 +55,11 @@ pub fn rank<T: Copy>(pods: &mut [Ranked<T>]) {
             std::cmp::Reverse(excess.unwrap_or(0)),
         )
     });
+}
+
+/// Pods in the order of their eviction for want of processes: by rising priority, then by how many they have.
+pub fn rank_processes<T: Copy>(pods: &mut [Ranked<T>]) {
+    pods.sort_by_key(|pod| (pod.usage.is_some(), pod.priority, std::cmp::Reverse(pod.usage.unwrap_or(0))));
 }
 
 /// Whether a node condition is still `True` that was last observed at `observed`.

@@ -24,8 +24,12 @@ pub fn normalized(image: &str) -> String {
 pub struct ImageRow {
     /// Its size.
     pub size_bytes: i64,
-    /// When a container that uses it was last started.
+    /// When a container that uses it was last started or stopped.
     pub last_used: Time,
+    /// When it came to the node.
+    pub since: Time,
+    /// The first name of the same image: a node may know it by several.
+    pub primary: Sym,
 }
 
 /// A pull that waits for its turn.
@@ -50,6 +54,37 @@ pub struct NodeImages {
     pub n_pulling: u32,
     /// Pulls that wait for their turn.
     pub waiting: VecDeque<WaitingPull>,
+}
+
+impl NodeImages {
+    /// Every image once, by its first name.
+    pub fn all(&self) -> impl Iterator<Item = (Sym, &ImageRow)> {
+        self.present.iter().filter(|(name, row)| **name == row.primary).map(|(&name, row)| (name, row))
+    }
+
+    /// What all images take.
+    pub fn total_bytes(&self) -> i64 {
+        self.all().map(|(_, row)| row.size_bytes).fold(0, i64::saturating_add)
+    }
+
+    /// The first name of an image that is on the node.
+    pub fn primary(&self, name: Sym) -> Option<Sym> {
+        self.present.get(&name).map(|row| row.primary)
+    }
+
+    /// A container that uses the image has started or stopped.
+    pub fn used(&mut self, name: Sym, at: Time) {
+        if let Some(primary) = self.primary(name)
+            && let Some(row) = self.present.get_mut(&primary)
+        {
+            row.last_used = at;
+        }
+    }
+
+    /// Removes an image with all its names.
+    pub fn remove(&mut self, primary: Sym) {
+        self.present.retain(|_, row| row.primary != primary);
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! `Kubelets`: the component. What reaches it from the store, and which step of which worker an event is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::catalog::Catalog;
 use super::images::NodeImages;
 use super::model::{AnnotationWarning, Models};
 use super::options::{KubeletKind, KubeletOptions};
+use super::thresholds::Monitor;
 use super::worker::{Busy, Stage, Worker};
 use crate::cluster::{
     Agenda, Change, Cluster, Component, Event, KubeletEvent, KubeletHealth, NodeId, NodeStep, ObjectRef, PodId,
@@ -21,6 +22,8 @@ pub struct Kubelets {
     workers: Vec<Option<Box<Worker>>>,
     pub(super) nodes: Vec<NodeState>,
     pub(super) n_addresses: u32,
+    /// Pods whose events are about another one now: mirrors of static pods that have been replaced.
+    pub(super) moved: BTreeMap<PodId, PodId>,
 }
 
 /// Marks a crash for want of memory beside the exit code.
@@ -38,10 +41,14 @@ pub(super) struct NodeState {
     pub images_changed: bool,
     /// Whether a look at its memory is scheduled.
     pub pressure_check_pending: bool,
-    /// When it was last seen to be short of memory.
-    pub pressure_observed: Option<Time>,
+    /// Whether a look at its unused images is scheduled.
+    pub image_gc_pending: bool,
+    /// What its eviction loop remembers.
+    pub monitor: Monitor,
     /// The pod being evicted for it.
     pub evicting: Option<PodId>,
+    /// Critical pods that wait until others have been stopped for them.
+    pub waiting_for_room: Vec<PodId>,
     /// The group of pods being stopped while it shuts down.
     pub shutdown_group: u16,
     /// The pods that have a worker.
@@ -86,7 +93,7 @@ impl Kubelets {
     /// Kubelets of that kind, for containers that behave as the models say.
     pub fn new(options: KubeletOptions, models: Models) -> Kubelets {
         let catalog = Catalog::new(models);
-        Kubelets { options, catalog, workers: Vec::new(), nodes: Vec::new(), n_addresses: 0 }
+        Kubelets { options, catalog, workers: Vec::new(), nodes: Vec::new(), n_addresses: 0, moved: BTreeMap::new() }
     }
 
     /// Annotations that could not be read, with the pod that first had them.
@@ -135,8 +142,9 @@ impl Kubelets {
     }
 
     fn handle_pod(&mut self, pod: PodId, step: PodStep, container: u8, turn: u16, cx: &mut Cx<'_>) {
+        let pod = self.present_pod(pod);
         if cx.cluster.pod(pod).meta.removed {
-            return self.drop_worker(pod);
+            return if step == PodStep::MirrorGone { self.renew_mirror(pod, cx) } else { self.drop_worker(pod) };
         }
         match step {
             PodStep::Observed => return self.pod_observed(pod, cx),
@@ -158,6 +166,8 @@ impl Kubelets {
         if ended {
             self.evicted(node, pod, cx);
             self.pod_shut_down(node, cx);
+            self.room_made(node, cx);
+            self.retry_resizes(node, Some(pod), cx);
         }
     }
 
@@ -181,9 +191,14 @@ impl Kubelets {
             PodStep::Readiness => self.readiness_probed(w, idx, cx),
             PodStep::Liveness => self.liveness_probed(w, idx, cx),
             PodStep::ContainerExits => self.container_exits(w, idx, cx),
-            PodStep::Restart if turn == w.wake_turn => {}
+            PodStep::Restart if turn == w.wake_turn => {
+                if w.busy == Busy::HookFailed {
+                    w.busy = Busy::Idle;
+                }
+            }
             PodStep::DeadlineExceeded => self.deadline_exceeded(w, cx),
             PodStep::Resync => self.resync(w, cx),
+            PodStep::Resize => self.resize_step(w, idx == 1, cx),
             _ => return,
         }
         if step != PodStep::Readiness {
@@ -197,6 +212,7 @@ impl Kubelets {
             NodeStep::NextPull => self.next_pull(node, cx),
             NodeStep::ReportImages => self.report_images(node, cx),
             NodeStep::PressureCheck => self.pressure_check(node, cx),
+            NodeStep::ImageGc => self.collect_images(node, cx),
             NodeStep::Shutdown => self.shutdown_group_due(node, number, cx),
             NodeStep::KubeletRestarted => self.kubelet_restarted(node, cx),
             NodeStep::Slowdown => self.speed_changed(node, cx),
@@ -208,7 +224,8 @@ impl Kubelets {
     fn must_wait(&self, event: KubeletEvent, cluster: &Cluster) -> Option<NodeId> {
         let KubeletEvent::Pod { pod, step, .. } = event else { return None };
         let node = cluster.pod(pod).node?;
-        let comes_from_outside = matches!(step, PodStep::Observed | PodStep::DeletionObserved | PodStep::Resync);
+        let comes_from_outside =
+            matches!(step, PodStep::Observed | PodStep::DeletionObserved | PodStep::Resync | PodStep::MirrorGone);
         let waits = match cluster.node(node).kubelet {
             KubeletHealth::Running | KubeletHealth::ShuttingDown { .. } => false,
             KubeletHealth::Down { .. } => true,
@@ -298,8 +315,11 @@ impl Kubelets {
                 gates.is_some_and(|gates| gates.contains(&change.kind)).then_some(PodStep::Resync)
             }
             What::Removed => {
-                self.drop_worker(pod);
-                None
+                let step = self.mirror_change(pod);
+                if step.is_none() {
+                    self.drop_worker(pod);
+                }
+                step
             }
             _ => None,
         }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::admission::Admission;
 use super::kubelets::{Cx, Kubelets};
 use super::options::KubeletKind;
+use super::statics;
 use super::worker::{Busy, End, Row, Stage, Worker};
 use crate::cluster::{ContainerState, PodId, PodPhase, PodStep};
 use crate::engine::Span;
@@ -18,13 +20,14 @@ impl Kubelets {
         }
         let adopted = row.phase == PodPhase::Running;
         let since = row.start_time.unwrap_or(cx.now());
-        if self.options.kind == KubeletKind::Real
-            && !adopted
-            && let Some((reason, message)) = self.reject(pod, node, cx)
-        {
-            return self.report_rejection(pod, &reason, &message, cx);
+        if self.options.kind == KubeletKind::Real && !adopted {
+            match self.admit(pod, node, cx) {
+                Admission::Admitted => {}
+                Admission::Waits => return,
+                Admission::Refused(reason, message) => return self.report_rejection(pod, &reason, &message, cx),
+            }
         }
-        let shape = self.catalog.shape(cx.cluster.pod(pod).spec, cx.cluster);
+        let shape = self.shape_in_effect(pod, cx);
         let behaviour = self.catalog.behaviour(pod, &shape, cx.cluster);
         let waiting = self.waiting_reason(shape.n_init > 0, cx);
         let rows = shape.containers.iter().map(|_| Row::new(waiting)).collect();
@@ -37,6 +40,7 @@ impl Kubelets {
             busy: Busy::Idle,
             turn: 0,
             wake_turn: 0,
+            is_static: statics::is_static(pod, cx.cluster),
             sandbox: false,
             initialized: false,
             started_up: false,
@@ -45,6 +49,7 @@ impl Kubelets {
             since,
             probes_since: since,
             rows,
+            resize: None,
             end: None,
         });
         if let Some(deadline) = w.shape.active_deadline {
@@ -78,6 +83,7 @@ impl Kubelets {
             self.run_now(w, idx, cx);
         }
         self.report(w, cx);
+        self.try_resize(w, cx);
         self.sync(w, cx);
     }
 
@@ -87,6 +93,9 @@ impl Kubelets {
         let Some(deletion) = row.meta.deletion else { return };
         if row.node.is_none_or(|node| cx.cluster.node(node).meta.removed) {
             return;
+        }
+        if self.worker(pod).is_some_and(|w| w.is_static) {
+            return self.renew_mirror(pod, cx);
         }
         let Some(mut w) = self.take_worker(pod) else {
             if row.phase.is_terminal() {
@@ -112,9 +121,12 @@ impl Kubelets {
 
     /// The pod has changed: a new spec, or a condition that a readiness gate asks for.
     pub(super) fn resync(&mut self, w: &mut Worker, cx: &mut Cx<'_>) {
-        let shape = self.catalog.shape(cx.cluster.pod(w.pod).spec, cx.cluster);
+        let shape = self.shape_in_effect(w.pod, cx);
         if !Arc::ptr_eq(&shape, &w.shape) && shape.containers.len() == w.shape.containers.len() {
             self.spec_changed(w, shape, cx);
+        }
+        if cx.cluster.pod(w.pod).resized.is_some() || w.resize.is_some() {
+            self.try_resize(w, cx);
         }
         if w.stage != Stage::Ended {
             self.report(w, cx);

@@ -4,8 +4,8 @@ use super::images::ImageRow;
 use super::kubelets::{Cx, Kubelets};
 use super::options::KubeletKind;
 use super::worker::{Busy, Row, Stage, Worker};
-use crate::cluster::{ConditionStatus, EventType, KubeletHealth, NodeId, Sym};
-use crate::engine::Time;
+use crate::cluster::{ConditionStatus, EventType, KubeletHealth, NodeId, RestartPolicy, Sym};
+use crate::engine::{Span, Time};
 
 /// Conditions of a healthy node: type, status, reason, message, and the event of its first report.
 pub(super) const HEALTHY: [(&str, bool, &str, &str, &str); 4] = [
@@ -38,6 +38,7 @@ impl Kubelets {
             None => self.report_conditions(node, cx),
         }
         self.node(node).health = cx.cluster.node(node).kubelet;
+        self.start_static_pods(node, cx);
     }
 
     /// A node has come, or its kubelet has fallen silent or come back.
@@ -55,6 +56,7 @@ impl Kubelets {
             for (_, _, _, _, reason) in HEALTHY {
                 self.note_node(node, reason, &format!("Node {name} status is now: {reason}"), cx);
             }
+            self.start_static_pods(node, cx);
         }
         let health = cx.cluster.node(node).kubelet;
         let before = std::mem::replace(&mut self.node(node).health, health);
@@ -97,6 +99,9 @@ impl Kubelets {
             }
             self.put_worker(w);
         }
+        if rebooted {
+            self.start_static_pods(node, cx);
+        }
         for event in frozen {
             cx.agenda.at(cx.now(), crate::cluster::Event::Kubelet(event));
         }
@@ -124,6 +129,10 @@ impl Kubelets {
         if w.stage == Stage::Ended {
             return;
         }
+        if !makes_new_sandbox(w) {
+            let grace = Span::from_secs(u64::from(w.shape.grace_seconds));
+            return self.terminate(w, super::worker::End::default(), grace, cx);
+        }
         w.initialized = false;
         for row in &mut w.rows {
             forget_instance(row, words.container_creating);
@@ -144,12 +153,13 @@ impl Kubelets {
     fn load_images(&mut self, node: NodeId, cx: &mut Cx<'_>) {
         let images = cx.cluster.node(node).images.clone();
         for image in images {
+            let Some(&primary) = image.names.first() else { continue };
             for name in image.names {
                 let key = super::images::normalized(cx.cluster.interner.text(name));
                 let keys: [Sym; 2] = [name, cx.cluster.interner.sym(&key)];
                 for key in keys {
-                    let row = ImageRow { size_bytes: image.size_bytes, last_used: Time::ZERO };
-                    self.node(node).images.present.insert(key, row);
+                    let (size_bytes, last_used, since) = (image.size_bytes, Time::ZERO, cx.now());
+                    self.node(node).images.present.insert(key, ImageRow { size_bytes, last_used, since, primary });
                 }
             }
         }
@@ -160,6 +170,17 @@ impl Kubelets {
             let source = cx.cluster.words.kubelet;
             cx.cluster.record_event(node, EventType::Normal, reason, text, source);
         }
+    }
+}
+
+/// Whether a pod whose sandbox is gone gets a new one: not if its containers have run and are never to be restarted, nor if all of
+/// them have succeeded (kubelet, `kuberuntime_manager.go` `computePodActions`).
+fn makes_new_sandbox(w: &Worker) -> bool {
+    let mut regular = w.rows[w.shape.n_init..].iter();
+    match w.shape.restart_policy {
+        RestartPolicy::Always => true,
+        RestartPolicy::OnFailure => !regular.all(|row| row.ended().is_some_and(|ended| ended.exit_code == 0)),
+        RestartPolicy::Never => w.rows.iter().all(|row| row.n_starts == 0),
     }
 }
 

@@ -4,7 +4,10 @@ use crate::cluster::{ControlPlane, KubeletTiming};
 use crate::engine::{Distribution, Span};
 
 use super::backoff::{BackOffLimits, MAX_BACKOFF};
+use super::image_gc::ImageGcPolicy;
+use super::shutdown::ShutdownGroup;
 use super::termination::EXIT_SIGTERM;
+use super::thresholds::SignalThreshold;
 
 /// Which kubelet runs on the nodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,10 +55,36 @@ pub struct KubeletOptions {
     pub shutdown_grace: Span,
     /// `shutdownGracePeriodCriticalPods`, a part of it.
     pub shutdown_grace_critical: Span,
-    /// Bytes of memory below which pods are evicted (`evictionHard`, `memory.available`).
-    pub eviction_hard_memory: i64,
+    /// `shutdownGracePeriodByPodPriority`, by rising priority; instead of the two above if it is not empty.
+    pub shutdown_groups: Vec<ShutdownGroup>,
+    /// `evictionHard`, `evictionSoft`, `evictionSoftGracePeriod`, `evictionMinimumReclaim`.
+    pub eviction: Vec<SignalThreshold>,
+    /// `evictionMaxPodGracePeriod`, in seconds.
+    pub eviction_max_pod_grace: u32,
     /// `evictionPressureTransitionPeriod`.
     pub eviction_transition: Span,
+    /// Images and how they are collected.
+    pub image_gc: ImageGcPolicy,
+    /// Size of a filesystem of its own for images and writable layers; `None`: they share that of the node
+    /// (`ephemeral-storage`).
+    pub image_fs_bytes: Option<i64>,
+    /// Most processes of a node. The 32,768 are the kernel's `pid_max` on small machines.
+    pub max_pids: i64,
+    /// `cpuManagerPolicy: static`.
+    pub static_cpus: bool,
+    /// `memoryManagerPolicy: Static`.
+    pub static_memory: bool,
+    /// Pods that kubelets run by themselves.
+    pub static_pods: Vec<StaticPod>,
+}
+
+/// A pod that the kubelet of a node runs from a file of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StaticPod {
+    /// The node.
+    pub node: String,
+    /// The manifest.
+    pub manifest: serde_json::Value,
 }
 
 impl KubeletOptions {
@@ -101,8 +130,16 @@ impl KubeletOptions {
             crash_loop: BackOffLimits::with_max(MAX_BACKOFF),
             shutdown_grace: Span::ZERO,
             shutdown_grace_critical: Span::ZERO,
-            eviction_hard_memory: 100 << 20,
+            shutdown_groups: Vec::new(),
+            eviction: SignalThreshold::defaults(),
+            eviction_max_pod_grace: 0,
             eviction_transition: Span::from_secs(300),
+            image_gc: ImageGcPolicy::default(),
+            image_fs_bytes: None,
+            max_pids: 32_768,
+            static_cpus: false,
+            static_memory: false,
+            static_pods: Vec::new(),
         }
     }
 

@@ -1,170 +1,257 @@
-//! The eviction loop of a node: memory that containers use, as models say it.
+//! The eviction loop of a node: what is left of memory, disk and processes, and who goes when it is too little
+//! (kubelet, `eviction/eviction_manager.go`).
 //!
-//! A node of which the containers cannot use more than it can spare is never looked at.
+//! A node of which the pods cannot use more than it can spare is never looked at.
 
-use super::eviction::{self, CRITICAL_PRIORITY, MONITORING_PERIOD, Ranked, Threshold};
+use super::eviction::{self, CRITICAL_PRIORITY, MONITORING_PERIOD, Ranked};
 use super::kubelets::{Cx, Kubelets};
-use super::model::Usage;
+use super::thresholds::{Observation, PRESSURES, Pressure, Signal, SignalThreshold};
+use super::usage::{container_usage, pod_disk, pod_usage};
 use super::worker::{End, Stage, Worker};
-use crate::cluster::{ConditionStatus, EventType, NodeId, NodeStep, PodId, PodPhase, ResourceId, quantity_text};
-use crate::engine::{Span, Time};
+use crate::cluster::{
+    ConditionStatus, EventType, KubeletHealth, NodeId, NodeStep, PodId, PodPhase, ResourceId, quantity_text,
+};
+use crate::engine::{Id, Span, Time};
+
+/// Grace of a pod evicted at a hard threshold or for its own limits, in seconds (`immediateEvictionGracePeriodSeconds`).
+const IMMEDIATELY: u32 = 1;
 
 impl Kubelets {
-    /// What the running containers of a pod use at `at`: thousandths of a core, and bytes. `None` if no model says so.
-    pub fn usage(&self, pod: PodId, at: Time) -> Option<(i64, i64)> {
-        let w = self.worker(pod)?;
-        let (cpu, memory) = (used(w, at, |w, idx| w.model(idx).usage.cpu.as_ref()), memory_used(w, at));
-        (cpu.is_some() || memory.is_some()).then(|| (cpu.unwrap_or(0), memory.unwrap_or(0)))
-    }
-
     /// A container has started: from now on the node may run short.
     pub(super) fn watch_pressure(&mut self, w: &Worker, idx: usize, cx: &mut Cx<'_>) {
-        if w.model(idx).usage.memory.is_some() {
+        let usage = &w.model(idx).usage;
+        let counts = usage.memory.is_some() || usage.disk.is_some() || usage.pids.is_some();
+        if counts || w.behaviour.volumes.iter().any(Option::is_some) {
             self.plan_pressure_check(w.node, cx.now(), cx);
         }
     }
 
+    /// An image has come: the disk may run short.
+    pub(super) fn watch_disk(&mut self, node: NodeId, cx: &mut Cx<'_>) {
+        let seen = self.worst_case(node, cx);
+        if self
+            .options
+            .eviction
+            .iter()
+            .any(|threshold| threshold.signal.pressure() == Pressure::Disk && meets(threshold, &seen))
+        {
+            self.plan_pressure_check(node, cx.now(), cx);
+        }
+    }
+
     /// Schedules the next look at a node, at a tick of its eviction loop, unless one is pending.
-    fn plan_pressure_check(&mut self, node: NodeId, from: Time, cx: &mut Cx<'_>) {
+    pub(super) fn plan_pressure_check(&mut self, node: NodeId, from: Time, cx: &mut Cx<'_>) {
         if !std::mem::replace(&mut self.node(node).pressure_check_pending, true) {
             let anchor = cx.cluster.node(node).meta.created;
             cx.node_step(from.next_tick(anchor, MONITORING_PERIOD), node, NodeStep::PressureCheck);
         }
     }
 
-    /// One look: memory that is left, the condition, and at most one pod to go.
+    /// One look: what is left, the conditions, and at most one pod to go.
     pub(super) fn pressure_check(&mut self, node: NodeId, cx: &mut Cx<'_>) {
         self.node(node).pressure_check_pending = false;
         let row = cx.cluster.node(node);
-        if row.meta.removed || matches!(row.kubelet, crate::cluster::KubeletHealth::Down { .. }) {
+        let asleep = matches!(row.kubelet, KubeletHealth::Down { .. } | KubeletHealth::Stopped { .. });
+        if row.meta.removed || asleep {
             return;
         }
         let now = cx.now();
-        let capacity = row.capacity.iter().find(|(id, _)| *id == ResourceId::MEMORY).map_or(0, |&(_, bytes)| bytes);
-        let threshold = Threshold { value: self.options.eviction_hard_memory, min_reclaim: 0 };
-        let (mut most, mut left) = (0, capacity);
-        for &pod in &self.nodes[crate::engine::Id::index(node)].pods {
-            let Some(w) = self.worker(pod) else { continue };
-            left -= memory_used(w, now).unwrap_or(0);
-            most += most_memory(w);
+        let seen = self.observe_node(node, now, cx);
+        let thresholds = std::mem::take(&mut self.options.eviction);
+        let transition = self.options.eviction_transition;
+        let verdict = self.node(node).monitor.turn(&thresholds, &seen, now, transition);
+        for pressure in PRESSURES {
+            self.report_pressure(node, pressure, verdict.pressures[pressure as usize], cx);
         }
-        let met = threshold.is_met(left);
-        if met {
-            self.node(node).pressure_observed = Some(now);
+        if !self.evict_over_limits(node, cx)
+            && let Some(&first) = verdict.act.first()
+        {
+            self.reclaim(node, &thresholds, first, &seen, cx);
         }
-        let holds = self.node(node).pressure_observed;
-        let holds = holds.is_some_and(|at| met || eviction::condition_holds(at, now, self.options.eviction_transition));
-        self.report_pressure(node, holds, cx);
-        if met {
-            self.evict_one(node, left, cx);
-        }
-        if holds || capacity - most < threshold.value {
+        let worst = self.worst_case(node, cx);
+        let may_come = self.usage_varies(node) && thresholds.iter().any(|threshold| meets(threshold, &worst));
+        self.options.eviction = thresholds;
+        if verdict.any_met || verdict.pressures.contains(&true) || may_come || self.may_exceed_limits(node) {
             self.plan_pressure_check(node, now + Span::from_micros(1), cx);
         }
     }
 
-    fn report_pressure(&mut self, node: NodeId, holds: bool, cx: &mut Cx<'_>) {
-        let kind = cx.cluster.words.memory_pressure;
-        let (reason, message) = match holds {
-            true => ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
-            false => ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+    fn report_pressure(&mut self, node: NodeId, pressure: Pressure, holds: bool, cx: &mut Cx<'_>) {
+        let words = cx.cluster.words;
+        let (kind, reason, message) = match (pressure, holds) {
+            (Pressure::Memory, true) => {
+                (words.memory_pressure, "KubeletHasInsufficientMemory", "kubelet has insufficient memory available")
+            }
+            (Pressure::Memory, false) => {
+                (words.memory_pressure, "KubeletHasSufficientMemory", "kubelet has sufficient memory available")
+            }
+            (Pressure::Disk, true) => (words.disk_pressure, "KubeletHasDiskPressure", "kubelet has disk pressure"),
+            (Pressure::Disk, false) => {
+                (words.disk_pressure, "KubeletHasNoDiskPressure", "kubelet has no disk pressure")
+            }
+            (Pressure::Pid, true) => {
+                (words.pid_pressure, "KubeletHasInsufficientPID", "kubelet has insufficient PID available")
+            }
+            (Pressure::Pid, false) => {
+                (words.pid_pressure, "KubeletHasSufficientPID", "kubelet has sufficient PID available")
+            }
         };
         let [reason_sym, message] = [reason, message].map(|text| cx.cluster.interner.sym(text));
         if cx.cluster.node(node).kubelet.silent_since().is_none()
             && cx.cluster.set_node_condition(node, kind, ConditionStatus::from(holds), reason_sym, message)
-            && self.options.events
         {
-            let event = if holds { "NodeHasInsufficientMemory" } else { "NodeHasSufficientMemory" };
+            let event = reason.replacen("Kubelet", "Node", 1);
             let text = format!("Node {} status is now: {event}", cx.cluster.name(node));
-            let source = cx.cluster.words.kubelet;
-            cx.cluster.record_event(node, EventType::Normal, event, &text, source);
+            self.note_node(node, &event, &text, cx);
         }
+    }
+
+    /// Evicts every pod that is over a limit of its own. Returns whether there was any.
+    fn evict_over_limits(&mut self, node: NodeId, cx: &mut Cx<'_>) -> bool {
+        let over = self.over_limits(node, cx.now(), cx);
+        let any = !over.is_empty();
+        for (pod, text) in over {
+            self.evict_pod(pod, &text, IMMEDIATELY, cx);
+        }
+        any
+    }
+
+    /// Acts on a threshold: first the node's own means, then one pod.
+    fn reclaim(
+        &mut self,
+        node: NodeId,
+        thresholds: &[SignalThreshold],
+        first: usize,
+        seen: &[Observation],
+        cx: &mut Cx<'_>,
+    ) {
+        let threshold = thresholds[first];
+        if self.options.events {
+            let source = cx.cluster.words.kubelet;
+            let text = format!("Attempting to reclaim {}", threshold.signal.resource());
+            cx.cluster.record_event(node, EventType::Warning, "EvictionThresholdMet", &text, source);
+        }
+        if threshold.signal.pressure() == Pressure::Disk && self.delete_unused_images(node, cx) {
+            let after = self.observe_node(node, cx.now(), cx);
+            if self.nodes[node.index()].monitor.is_resolved(thresholds, &after) {
+                return;
+            }
+        }
+        let Some(seen) = seen.iter().find(|seen| seen.signal == threshold.signal) else { return };
+        self.evict_one(node, &threshold, seen, cx);
     }
 
     /// Evicts the pod that ranks first; critical ones are passed over.
-    fn evict_one(&mut self, node: NodeId, left: i64, cx: &mut Cx<'_>) {
+    fn evict_one(&mut self, node: NodeId, threshold: &SignalThreshold, seen: &Observation, cx: &mut Cx<'_>) {
         let now = cx.now();
-        if self.options.events {
-            let source = cx.cluster.words.kubelet;
-            cx.cluster.record_event(
-                node,
-                EventType::Warning,
-                "EvictionThresholdMet",
-                "Attempting to reclaim memory",
-                source,
-            );
-        }
-        let pods = self.nodes[crate::engine::Id::index(node)].pods.iter();
+        let signal = threshold.signal;
+        let pods = self.nodes[node.index()].pods.iter();
         let workers = pods.filter_map(|&pod| self.worker(pod));
         let mut ranked: Vec<Ranked<PodId>> = workers
-            .filter(|w| w.stage == Stage::Active)
+            .filter(|w| w.stage == Stage::Active && !self.is_critical(w, cx))
             .map(|w| Ranked {
                 pod: w.pod,
                 priority: cx.cluster.spec_of(w.pod).priority,
-                request: cx.cluster.resources_of(w.pod).request(ResourceId::MEMORY),
-                usage: memory_used(w, now),
+                request: request_of(w, signal, cx),
+                usage: used_by(w, signal, now),
             })
-            .filter(|pod| pod.priority < CRITICAL_PRIORITY)
             .collect();
-        eviction::rank(&mut ranked);
-        // What has no model uses nothing that could be reclaimed.
-        let Some(first) = ranked.iter().find(|pod| pod.usage.is_some_and(|bytes| bytes > 0)) else { return };
-        let Some(mut w) = self.take_worker(first.pod) else { return };
-        let bytes = |amount: i64| quantity_text("memory", ResourceId::MEMORY, amount);
-        let mut text = format!(
-            "The node was low on resource: memory. Threshold quantity: {}, available: {}. ",
-            bytes(self.options.eviction_hard_memory),
-            bytes(left.max(0))
-        );
-        for idx in 0..w.rows.len() {
-            let request = w.container(idx).memory_request;
-            let Some(usage) = container_memory(&w, idx, now).filter(|&usage| request < usage) else { continue };
-            let name = cx.cluster.interner.text(w.container(idx).name);
-            text.push_str(&format!(
-                "Container {name} was using {}, request is {}, has larger consumption of memory. ",
-                bytes(usage),
-                bytes(request)
-            ));
+        match signal {
+            Signal::Pid => eviction::rank_processes(&mut ranked),
+            _ => eviction::rank(&mut ranked),
         }
-        self.note_pod(w.pod, EventType::Warning, "Evicted", &text, cx);
-        let (reason, message) = (cx.cluster.interner.sym("Evicted"), cx.cluster.interner.sym(&text));
-        let end = End { phase: Some(PodPhase::Failed), reason, message, disruption: true };
-        let grace = Span::from_secs(u64::from(eviction::eviction_grace(None, w.shape.grace_seconds)));
-        self.node(node).evicting = Some(w.pod);
-        self.terminate(&mut w, end, grace, cx);
-        self.put_worker(w);
-        self.evicted(node, first.pod, cx);
+        // What has no model uses nothing that could be reclaimed.
+        let Some(first) = ranked.iter().find(|pod| pod.usage.is_some_and(|amount| amount > 0)) else { return };
+        let pod = first.pod;
+        let Some(w) = self.worker(pod) else { return };
+        let text = self.eviction_message(w, threshold, seen, cx);
+        let grace = match threshold.grace {
+            None => IMMEDIATELY,
+            Some(_) => eviction::eviction_grace(Some(self.options.eviction_max_pod_grace), w.shape.grace_seconds),
+        };
+        self.node(node).evicting = Some(pod);
+        self.evict_pod(pod, &text, grace, cx);
+        self.evicted(node, pod, cx);
     }
 
-    /// Once an evicted pod is gone the loop looks again at once, without waiting for its period.
+    /// `The node was low on resource: memory. Threshold quantity: 100Mi, available: 0. Container c was using 6Gi, ...`
+    fn eviction_message(&self, w: &Worker, threshold: &SignalThreshold, seen: &Observation, cx: &Cx<'_>) -> String {
+        let (signal, resource) = (threshold.signal, threshold.signal.resource());
+        let mut text = format!(
+            "The node was low on resource: {resource}. Threshold quantity: {}, available: {}. ",
+            text_of(signal, threshold.value.of(seen.capacity)),
+            text_of(signal, seen.available),
+        );
+        for idx in 0..w.rows.len() {
+            let container = w.container(idx);
+            let request = match signal.pressure() {
+                Pressure::Memory => container.memory_request,
+                Pressure::Disk => container.disk_request,
+                Pressure::Pid => continue,
+            };
+            let used = container_usage(w, idx, signal, cx.now());
+            let Some(used) = used.filter(|&used| request < used) else { continue };
+            let name = cx.cluster.interner.text(container.name);
+            text.push_str(&format!(
+                "Container {name} was using {}, request is {}, has larger consumption of {resource}. ",
+                text_of(signal, used),
+                text_of(signal, request)
+            ));
+        }
+        text
+    }
+
+    /// Ends a pod: it has failed, `Evicted`.
+    fn evict_pod(&mut self, pod: PodId, text: &str, grace_seconds: u32, cx: &mut Cx<'_>) {
+        let Some(mut w) = self.take_worker(pod) else { return };
+        self.note_pod(pod, EventType::Warning, "Evicted", text, cx);
+        let (reason, message) = (cx.cluster.interner.sym("Evicted"), cx.cluster.interner.sym(text));
+        let end = End { phase: Some(PodPhase::Failed), reason, message, disruption: true };
+        self.terminate(&mut w, end, Span::from_secs(u64::from(grace_seconds)), cx);
+        self.put_worker(w);
+    }
+
+    /// Once an evicted pod is cleaned up the loop looks again, without waiting for its period.
     pub(super) fn evicted(&mut self, node: NodeId, pod: PodId, cx: &mut Cx<'_>) {
         let ended = self.worker(pod).is_none_or(|w| w.stage == Stage::Ended);
         if ended && self.node(node).evicting == Some(pod) {
             self.node(node).evicting = None;
-            cx.node_step(cx.now(), node, NodeStep::PressureCheck);
+            let cleaned_up = cx.now() + self.options.teardown;
+            cx.node_step(self.noticed_on(node, cleaned_up), node, NodeStep::PressureCheck);
         }
+    }
+
+    /// Whether a pod is never evicted by its kubelet: a static one, or one of critical priority (kubelet, `IsCriticalPod`).
+    pub(super) fn is_critical(&self, w: &Worker, cx: &Cx<'_>) -> bool {
+        w.is_static || CRITICAL_PRIORITY <= cx.cluster.spec_of(w.pod).priority
     }
 }
 
-fn container_memory(w: &Worker, idx: usize, at: Time) -> Option<i64> {
-    let started = w.rows[idx].running_since()?;
-    Some(w.model(idx).usage.memory.as_ref()?.at(at, started) as i64)
+fn meets(threshold: &SignalThreshold, seen: &[Observation]) -> bool {
+    seen.iter().any(|seen| seen.signal == threshold.signal && threshold.is_met(seen))
 }
 
-fn memory_used(w: &Worker, at: Time) -> Option<i64> {
-    used(w, at, |w, idx| w.model(idx).usage.memory.as_ref())
+/// Disk pressure counts all that a pod has on disk, wherever it lies.
+fn used_by(w: &Worker, signal: Signal, at: Time) -> Option<i64> {
+    match signal {
+        Signal::NodeFs | Signal::ImageFs => pod_disk(w, at),
+        Signal::Memory | Signal::Pid => pod_usage(w, signal, at),
+    }
 }
 
-fn used<'a>(w: &'a Worker, at: Time, usage: impl Fn(&'a Worker, usize) -> Option<&'a Usage>) -> Option<i64> {
-    let amounts = (0..w.rows.len()).filter_map(|idx| {
-        let started = w.rows[idx].running_since()?;
-        Some(usage(w, idx)?.at(at, started) as i64)
-    });
-    amounts.reduce(|sum, amount| sum.saturating_add(amount))
+fn request_of(w: &Worker, signal: Signal, cx: &Cx<'_>) -> i64 {
+    let requests = cx.cluster.resources_of(w.pod);
+    match signal.pressure() {
+        Pressure::Memory => requests.request(ResourceId::MEMORY),
+        Pressure::Disk => requests.request(ResourceId::EPHEMERAL_STORAGE),
+        Pressure::Pid => 0,
+    }
 }
 
-/// The most memory that the containers of a pod will ever use.
-fn most_memory(w: &Worker) -> i64 {
-    let models = w.behaviour.containers.iter().filter_map(|model| model.usage.memory.as_ref());
-    models.map(|usage| usage.most() as i64).fold(0, i64::saturating_add)
+fn text_of(signal: Signal, amount: i64) -> String {
+    match signal {
+        Signal::Memory => quantity_text("memory", ResourceId::MEMORY, amount),
+        Signal::NodeFs | Signal::ImageFs => super::local_storage::bytes(amount),
+        Signal::Pid => amount.to_string(),
+    }
 }

@@ -7,7 +7,7 @@ use super::shape::PullPolicy;
 use super::start::{draw_turn, startup};
 use super::worker::{Busy, Worker};
 use super::world::scaled;
-use crate::cluster::{EventType, KubeletTiming, NodeId, NodeImage, NodeStep, PodStep, Sym};
+use crate::cluster::{EventType, KubeletTiming, NodeId, NodeImage, NodeStep, PodId, PodStep, Sym};
 use crate::engine::{Purpose, Span, Time};
 
 /// After a failed sync a pod is looked at again after this, and up to half of it more (kubelet, `pod_workers.go`, `backOffPeriod`).
@@ -16,6 +16,11 @@ const ERROR_RESYNC: Span = Span::from_secs(10);
 const NODE_STATUS_PERIOD: Span = Span::from_secs(10);
 
 impl Kubelets {
+    /// When a pull for the first container of a pod last failed.
+    pub(super) fn last_pull_failure(&self, pod: PodId) -> Option<Time> {
+        Some(self.worker(pod)?.rows.first()?.pull?.last_update)
+    }
+
     /// Makes sure that the image of a container is on the node, then goes on to its start.
     pub(super) fn ensure_image(&mut self, w: &mut Worker, idx: usize, cx: &mut Cx<'_>) {
         let now = cx.now();
@@ -84,9 +89,7 @@ impl Kubelets {
         w.busy = Busy::Idle;
         let key = image_key(w, idx, cx);
         let Some(since) = w.rows[idx].pulled_for.take() else {
-            if let Some(image) = self.node(w.node).images.present.get_mut(&key) {
-                image.last_used = now;
-            }
+            self.node(w.node).images.used(key, now);
             return true;
         };
         if self.pull_fails(w, idx, cx) {
@@ -98,9 +101,14 @@ impl Kubelets {
         self.note_pulled(w, idx, took, now.since(since), size_bytes, cx);
         let node = w.node;
         let images = &mut self.node(node).images;
-        if images.present.insert(key, ImageRow { size_bytes, last_used: now }).is_none() {
-            self.images_changed(node, cx);
+        if images.present.contains_key(&key) {
+            images.used(key, now);
+            return true;
         }
+        images.present.insert(key, ImageRow { size_bytes, last_used: now, since: now, primary: key });
+        self.images_changed(node, cx);
+        self.watch_images(node, cx);
+        self.watch_disk(node, cx);
         true
     }
 
@@ -216,7 +224,7 @@ impl Kubelets {
     }
 
     /// The node's status is sent with its next regular look at itself.
-    fn images_changed(&mut self, node: NodeId, cx: &mut Cx<'_>) {
+    pub(super) fn images_changed(&mut self, node: NodeId, cx: &mut Cx<'_>) {
         if std::mem::replace(&mut self.node(node).images_changed, true) {
             return;
         }
@@ -248,7 +256,7 @@ impl Kubelets {
 }
 
 /// Under which name the image of a container is on a node.
-fn image_key(w: &Worker, idx: usize, cx: &mut Cx<'_>) -> Sym {
+pub(super) fn image_key(w: &Worker, idx: usize, cx: &mut Cx<'_>) -> Sym {
     let image = w.container(idx).image;
     let key = normalized(cx.cluster.interner.text(image));
     if key == cx.cluster.interner.text(image) { image } else { cx.cluster.interner.sym(&key) }

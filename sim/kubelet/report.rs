@@ -16,7 +16,8 @@ impl Kubelets {
         }
         w.unreported = false;
         let statuses = w.statuses();
-        let flags = PhaseFlags { terminal: w.stage == Stage::Ended, initialized: w.initialized, is_static: false };
+        let flags =
+            PhaseFlags { terminal: w.stage == Stage::Ended, initialized: w.initialized, is_static: w.is_static };
         let computed = phase(&w.shape, &statuses, flags);
         let end = w.end.filter(|_| w.stage == Stage::Ended).unwrap_or_default();
         // A terminal phase is not told while something may still run.
@@ -38,7 +39,10 @@ impl Kubelets {
         if end.disruption {
             reported.push((words.disruption_target, ConditionStatus::True, words.termination_by_kubelet, end.message));
         }
+        let (resize, absent) = self.resize_conditions(w, cx);
+        reported.extend(resize);
         let report = PodReport {
+            absent: absent.into(),
             phase,
             reason: end.reason,
             message: end.message,

@@ -6,7 +6,7 @@ use super::probe::{self, Answers, Counter, Observed};
 use super::shape::{ContainerKind, ProbeShape};
 use super::start::{draw, draw_turn};
 use super::worker::{Exit, Probing, Row, Stage, Worker};
-use crate::cluster::{ContainerState, KubeletTiming, PodStep, Sym, Terminated};
+use crate::cluster::{ContainerState, KubeletTiming, NodeId, PodStep, Sym, Terminated};
 use crate::engine::{Id, Purpose, Span, Time};
 use rand_chacha::rand_core::Rng;
 
@@ -22,9 +22,14 @@ impl Kubelets {
     /// When the kubelet notices that a container has exited: at its next look at the runtime, every second
     /// (kubelet, `genericPlegRelistPeriod`).
     pub(super) fn noticed(&self, w: &Worker, at: Time) -> Time {
+        self.noticed_on(w.node, at)
+    }
+
+    /// The next look of a node's kubelet, which comes every second.
+    pub(super) fn noticed_on(&self, node: NodeId, at: Time) -> Time {
         match self.options.timing {
             KubeletTiming::Ideal => at,
-            KubeletTiming::Realistic => at.next_tick(self.phase_of(w.node), Span::from_secs(1)),
+            KubeletTiming::Realistic => at.next_tick(self.phase_of(node), Span::from_secs(1)),
         }
     }
 

@@ -24,6 +24,19 @@ pub struct PodShape {
     pub readiness_gates: Vec<Sym>,
     /// `hostNetwork`.
     pub host_network: bool,
+    /// Volumes of type `emptyDir`.
+    pub empty_dirs: Vec<EmptyDir>,
+}
+
+/// A volume of type `emptyDir`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EmptyDir {
+    /// `name`.
+    pub name: Sym,
+    /// `sizeLimit` in bytes.
+    pub size_limit: Option<i64>,
+    /// Whether it lies in memory (`medium: Memory`).
+    pub in_memory: bool,
 }
 
 /// One container.
@@ -57,6 +70,16 @@ pub struct ContainerShape {
     pub memory_limit: Option<i64>,
     /// Request of memory in bytes, 0 if there is none.
     pub memory_request: i64,
+    /// Limit of ephemeral storage in bytes.
+    pub disk_limit: Option<i64>,
+    /// Request of ephemeral storage in bytes, 0 if there is none.
+    pub disk_request: i64,
+    /// Request of cpu in thousandths of a core, 0 if there is none.
+    pub cpu_request: i64,
+    /// Whether a change of its cpu restarts it (`resizePolicy`).
+    pub restarts_for_cpu: bool,
+    /// Whether a change of its memory restarts it (`resizePolicy`).
+    pub restarts_for_memory: bool,
     /// Limits and requests as text: part of the key of the crash-loop back-off.
     pub resources: String,
 }
@@ -158,11 +181,31 @@ impl PodShape {
             active_deadline: typed.active_deadline_seconds.map(|s| Span::from_secs(u64::try_from(s).unwrap_or(0))),
             readiness_gates: gates.map(|gate| interner.sym(&gate.condition_type)).collect(),
             host_network: typed.host_network.unwrap_or(false),
+            empty_dirs: typed.volumes.iter().flatten().filter_map(|volume| EmptyDir::lower(volume, interner)).collect(),
         }
     }
 }
 
+impl EmptyDir {
+    fn lower(volume: &core::Volume, interner: &mut Interner) -> Option<EmptyDir> {
+        let source = volume.empty_dir.as_ref()?;
+        let limit = source.size_limit.as_ref().and_then(|text| text.0.parse::<Quantity>().ok());
+        Some(EmptyDir {
+            name: interner.sym(&volume.name),
+            size_limit: limit.map(|quantity| quantity.value()).filter(|&bytes| bytes > 0),
+            in_memory: source.medium.as_deref() == Some("Memory"),
+        })
+    }
+}
+
 impl ContainerShape {
+    /// Takes the resources of another one.
+    pub(super) fn take_resources(&mut self, other: &ContainerShape) {
+        (self.cpu_limit, self.cpu_request) = (other.cpu_limit, other.cpu_request);
+        (self.memory_limit, self.memory_request) = (other.memory_limit, other.memory_request);
+        self.resources.clone_from(&other.resources);
+    }
+
     fn lower(container: &core::Container, kind: ContainerKind, interner: &mut Interner) -> ContainerShape {
         let image = container.image.as_deref().unwrap_or_default();
         let hooks = container.lifecycle.as_ref();
@@ -173,6 +216,13 @@ impl ContainerShape {
             let text: &k8s_openapi::apimachinery::pkg::api::resource::Quantity = list?.get(name)?;
             text.0.parse::<Quantity>().ok()
         };
+        let policies = container.resize_policy.as_deref().unwrap_or_default();
+        let restarts = |name: &str| {
+            policies.iter().any(|policy| policy.resource_name == name && policy.restart_policy == "RestartContainer")
+        };
+        let disk_limit =
+            amount(limits, "ephemeral-storage").map(|quantity| quantity.value()).filter(|&bytes| bytes > 0);
+        let cpu_limit = amount(limits, "cpu").map(|quantity| quantity.milli_value()).filter(|&milli| milli > 0);
         let memory_limit = amount(limits, "memory").map(|quantity| quantity.value()).filter(|&bytes| bytes > 0);
         ContainerShape {
             name: interner.sym(&container.name),
@@ -186,9 +236,14 @@ impl ContainerShape {
             liveness_probe: container.liveness_probe.as_ref().and_then(|p| ProbeShape::lower(p, container)),
             post_start: hooks.and_then(|hooks| hooks.post_start.as_ref()).map(Hook::lower),
             pre_stop: hooks.and_then(|hooks| hooks.pre_stop.as_ref()).map(Hook::lower),
-            cpu_limit: amount(limits, "cpu").map(|quantity| quantity.milli_value()).filter(|&milli| milli > 0),
+            cpu_limit,
             memory_limit,
             memory_request: amount(requests, "memory").map_or(memory_limit.unwrap_or(0), |quantity| quantity.value()),
+            disk_limit,
+            disk_request: amount(requests, "ephemeral-storage").map_or(disk_limit.unwrap_or(0), |q| q.value()),
+            cpu_request: amount(requests, "cpu").map_or(cpu_limit.unwrap_or(0), |quantity| quantity.milli_value()),
+            restarts_for_cpu: restarts("cpu"),
+            restarts_for_memory: restarts("memory"),
             resources: serde_json::to_string(&resources).unwrap_or_default(),
         }
     }

@@ -41,6 +41,9 @@ pub fn shutdown_grace(group: ShutdownGroup, pod_grace_seconds: u32) -> u32 {
 impl Kubelets {
     pub(super) fn shutdown_groups(&self) -> Vec<ShutdownGroup> {
         let seconds = |span: Span| u32::try_from(span.as_secs()).unwrap_or(u32::MAX);
+        if !self.options.shutdown_groups.is_empty() {
+            return self.options.shutdown_groups.clone();
+        }
         two_groups(seconds(self.options.shutdown_grace), seconds(self.options.shutdown_grace_critical))
     }
 
@@ -83,7 +86,7 @@ impl Kubelets {
             self.put_worker(w);
         }
         if n_stopping == 0 {
-            return self.next_shutdown_group(node, cx);
+            return self.next_shutdown_group(node, Span::ZERO, cx);
         }
         let at = cx.now() + Span::from_secs(u64::from(this.seconds));
         cx.node_step_of(at, node, NodeStep::Shutdown, group + 1);
@@ -96,22 +99,22 @@ impl Kubelets {
         }
         let pods = &self.nodes[crate::engine::Id::index(node)].pods;
         if !pods.iter().any(|&pod| self.worker(pod).is_some_and(|w| w.stage == Stage::Terminating)) {
-            self.next_shutdown_group(node, cx);
+            self.next_shutdown_group(node, self.options.teardown, cx);
         }
     }
 
-    fn next_shutdown_group(&mut self, node: NodeId, cx: &mut Cx<'_>) {
-        self.node(node).shutdown_group += 1;
-        let group = self.node(node).shutdown_group;
-        cx.node_step_of(cx.now(), node, NodeStep::Shutdown, group);
+    /// The next group's turn comes, once what the pods of this one had on the node is cleaned up.
+    fn next_shutdown_group(&mut self, node: NodeId, after: Span, cx: &mut Cx<'_>) {
+        let next = self.node(node).shutdown_group + 1;
+        cx.node_step_of(cx.now() + after, node, NodeStep::Shutdown, next);
     }
 
-    /// The time of group `group - 1` is over.
+    /// The turn of group `group` has come, because the one before it is done or because its time is over.
     pub(super) fn shutdown_group_due(&mut self, node: NodeId, group: u16, cx: &mut Cx<'_>) {
         if self.node(node).shutdown_group + 1 == group {
             self.node(node).shutdown_group = group;
+            self.shutdown_step(node, group, cx);
         }
-        self.shutdown_step(node, group, cx);
     }
 
     fn power_off(&mut self, node: NodeId, cx: &mut Cx<'_>) {

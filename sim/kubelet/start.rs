@@ -155,6 +155,33 @@ impl Kubelets {
         }
     }
 
+    /// The resources of a running container have changed: work that is under way takes longer or shorter from now on, and memory
+    /// runs out at another time.
+    pub(super) fn replan_exit(&mut self, w: &mut Worker, idx: usize, cpu_before: Option<i64>, cx: &mut Cx<'_>) {
+        let (Some(started), now) = (w.rows[idx].running_since(), cx.now()) else { return };
+        let planned = match w.rows[idx].exit {
+            Some(exit) if exit.oom => work_exit(w, idx, started, cx).filter(|exit| now < exit.at),
+            planned => planned,
+        };
+        let wants = w.model(idx).usage.cpu.as_ref().and_then(|usage| usage.constant());
+        let slower = |limit: Option<i64>| match (wants, limit) {
+            (Some(wants), Some(limit)) if (limit as f64) < wants => wants / limit as f64,
+            _ => 1.0,
+        };
+        let factor = slower(w.container(idx).cpu_limit) / slower(cpu_before);
+        let planned = planned.map(|exit| match now < exit.at {
+            true => Exit { at: now + scaled(exit.at.since(now), factor), ..exit },
+            false => exit,
+        });
+        let limit = w.container(idx).memory_limit.map(|bytes| bytes as f64);
+        let oom = limit.and_then(|limit| w.model(idx).usage.memory.as_ref()?.first_above_from(limit, started, now));
+        w.rows[idx].exit = match oom {
+            Some(at) if planned.is_none_or(|exit| at < exit.at) => Some(Exit { at, code: EXIT_SIGKILL, oom: true }),
+            _ => planned,
+        };
+        self.schedule_exit(w, idx, cx);
+    }
+
     /// How long a container takes from its image to its process.
     fn start_latency(&self, w: &mut Worker, idx: usize, cx: &Cx<'_>) -> Span {
         if !w.started_up && w.kind(idx) == ContainerKind::Regular {
@@ -195,9 +222,20 @@ pub(super) fn draw(from: &Distribution, purpose: Purpose, turn: u32, w: &Worker,
     scaled(span, cx.cluster.node(w.node).slowdown)
 }
 
-/// When and how container `idx`, started at `started`, exits by itself.
+/// When and how container `idx`, started at `started`, exits by itself, or for want of memory.
 pub(super) fn natural_exit(w: &Worker, idx: usize, started: Time, cx: &Cx<'_>) -> Option<Exit> {
-    let (model, container) = (w.model(idx), w.container(idx));
+    let exit = work_exit(w, idx, started, cx);
+    let limit = w.container(idx).memory_limit.map(|bytes| bytes as f64);
+    let oom = limit.and_then(|limit| w.model(idx).usage.memory.as_ref()?.first_above(limit, started));
+    match oom {
+        Some(at) if exit.is_none_or(|exit| at < exit.at) => Some(Exit { at, code: EXIT_SIGKILL, oom: true }),
+        _ => exit,
+    }
+}
+
+/// When and how the work of container `idx`, started at `started`, ends.
+fn work_exit(w: &Worker, idx: usize, started: Time, cx: &Cx<'_>) -> Option<Exit> {
+    let model = w.model(idx);
     let n_run = w.rows[idx].status.restarts;
     let turn = draw_turn(idx, n_run);
     let fails = model.exits.failure.as_ref().filter(|(_, share)| {
@@ -216,13 +254,7 @@ pub(super) fn natural_exit(w: &Worker, idx: usize, started: Time, cx: &Cx<'_>) -
         }
         (None, None) => None,
     };
-    let exit = ends.map(|(run, code)| Exit { at: started + run, code, oom: false });
-    let limit = container.memory_limit.map(|bytes| bytes as f64);
-    let oom = limit.and_then(|limit| model.usage.memory.as_ref()?.first_above(limit, started));
-    match oom {
-        Some(at) if exit.is_none_or(|exit| at < exit.at) => Some(Exit { at, code: EXIT_SIGKILL, oom: true }),
-        _ => exit,
-    }
+    ends.map(|(run, code)| Exit { at: started + run, code, oom: false })
 }
 
 /// Work that wants more cpu than its limit takes longer by that ratio.

@@ -130,6 +130,11 @@ impl Kubelets {
         if w.model(idx).hooks.post_start_fails && w.container(idx).post_start.is_some() {
             let reason = cx.cluster.interner.sym("PostStartHookError");
             w.wait_for(idx, reason, Sym::EMPTY);
+            // It is not the sync that killed it that starts it again: the next one sees how it ended.
+            w.rows[idx].snapshot = None;
+            w.busy = Busy::HookFailed;
+            w.wake_turn = w.wake_turn.wrapping_add(1);
+            cx.step(self.noticed(w, cx.now()), w.pod, PodStep::Restart, 0, w.wake_turn);
         }
         self.report(w, cx);
     }
@@ -171,6 +176,7 @@ impl Kubelets {
             settle(w, idx, cx);
         }
         self.report(w, cx);
+        self.images_released(w, cx);
         if cx.cluster.pod(w.pod).meta.is_deleting() {
             cx.step(cx.now() + self.options.teardown, w.pod, PodStep::Terminated, 0, w.turn);
         }

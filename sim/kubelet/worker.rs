@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::backoff::BackOff;
 use super::model::{Behaviour, ContainerModel};
 use super::probe::{Counter, Observed};
+use super::resize::Resize;
 use super::shape::{ContainerKind, ContainerShape, PodShape};
 use crate::cluster::{ContainerState, ContainerStatus, NodeId, PodId, PodPhase, Sym, Terminated};
 use crate::engine::{Span, Time};
@@ -25,6 +26,8 @@ pub(super) struct Worker {
     pub turn: u16,
     /// Names the last wake-up call: earlier ones are dropped.
     pub wake_turn: u16,
+    /// Whether the kubelet runs it from a file of its own.
+    pub is_static: bool,
     /// Whether the sandbox with its network exists.
     pub sandbox: bool,
     /// Whether a regular container has been started in this sandbox.
@@ -39,6 +42,8 @@ pub(super) struct Worker {
     /// When its probe workers were made, from which their ticks are counted: when the kubelet first saw it, or saw it anew.
     pub probes_since: Time,
     pub rows: SmallVec<[Row; 1]>,
+    /// The resize under way.
+    pub resize: Option<Resize>,
     /// How it ends, once it is told to.
     pub end: Option<End>,
 }
@@ -64,6 +69,8 @@ pub(super) enum Busy {
     PostStart(u8),
     /// Stopping one container that is to start again.
     Killing(u8),
+    /// A postStart hook has failed and its container is gone: the next look at the runtime goes on.
+    HookFailed,
     /// Stopping all containers, which are to start again.
     KillingAll,
 }

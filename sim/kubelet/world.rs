@@ -1,5 +1,6 @@
 //! What happens to a node or a container from outside: the kubelet restarts, the machine becomes slow, a process dies.
 
+use super::admission::Admission;
 use super::kubelets::{Cx, Kubelets};
 use super::node::HEALTHY;
 use super::options::KubeletKind;
@@ -36,7 +37,7 @@ impl Kubelets {
     /// A pod that the kubelet meets after its restart.
     fn seen_anew(&mut self, w: &mut Worker, cx: &mut Cx<'_>) {
         let now = cx.now();
-        if let Some((reason, message)) = self.reject(w.pod, w.node, cx) {
+        if let Admission::Refused(reason, message) = self.admit(w.pod, w.node, cx) {
             let [reason, message] = [reason, message].map(|text| cx.cluster.interner.sym(&text));
             let end = End { phase: Some(PodPhase::Failed), reason, message, ..End::default() };
             return self.terminate(w, end, Span::from_secs(u64::from(w.shape.grace_seconds)), cx);

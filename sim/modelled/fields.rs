@@ -34,7 +34,6 @@ pub const FIELDS: &[FieldRow] = &[
     field("container", "terminationMessagePolicy", NO_CODE),
     field("container", "volumeMounts", "nothing is mounted"),
     field("container", "volumeDevices", "nothing is mounted"),
-    field("container", "resizePolicy", "containers are not resized in place"),
     field("container", "securityContext", NO_ISOLATION),
     field("pod spec", "securityContext", NO_ISOLATION),
     field("pod spec", "hostPID", NO_ISOLATION),

@@ -101,7 +101,8 @@ pub struct ClusterSpec {
     pub control_plane: Option<Value>,
     /// Whether metrics-server is installed, which serves autoscalers and `kubectl top`. Default true.
     pub metrics_server: Option<bool>,
-    /// How nodes pull images, keep them, and so on.
+    /// Fields of KubeletConfiguration, such as `evictionHard`, `imageGCHighThresholdPercent`, `crashLoopBackOff`,
+    /// `shutdownGracePeriod`; and how fast machines are: `pullBandwidth`, `imageSize`, `sandboxStart`, `containerStart`, `stop`.
     pub kubelet: Option<Value>,
 }
 
@@ -133,6 +134,9 @@ pub struct NodePool {
     /// Images already on each node, with their sizes.
     #[serde(default)]
     pub images: BTreeMap<String, Value>,
+    /// Manifests of pods that the kubelet of each node runs by itself (static pods).
+    #[serde(default)]
+    pub static_pods: Vec<Value>,
     /// Instead of the above: a file with Nodes, as `kubectl get nodes -o json` writes it, or a node list of a public trace.
     pub nodes_from: Option<String>,
     /// Format of `nodesFrom` when it is a trace's node list.

@@ -10,13 +10,15 @@ use super::file::{ScenarioFile, ScenarioSpec, Until};
 use super::objects::{AcceptedObjects, accept_all};
 use super::overrides;
 use super::typed::{at, read};
+use crate::api::accept::AcceptContext;
 use crate::api::document::{Document, Part, ReadOptions, read_files, read_str};
 use crate::client::{Action, Step};
 use crate::cluster::{ControlPlane, DeclaredMetric};
 use crate::engine::{Span, SpanError, Time};
 use crate::error::{Error, Result};
 use crate::faults::Fault;
-use crate::kubelet::{KubeletOptions, Models};
+use crate::kubelet::{KubeletOptions, Models, StaticPod};
+use crate::metrics::POOL_LABEL;
 use crate::modelled::unmodelled_fields;
 use crate::scheduler::SchedulerConfig;
 
@@ -251,10 +253,38 @@ impl Loader<'_> {
             })?;
         }
         scenario.kubelet = KubeletOptions::of(&scenario.control_plane);
-        if spec.cluster.kubelet.is_some() {
-            return Err(vec![self.placed("spec.cluster.kubelet", Error::new("`kubelet` is not supported yet"))]);
+        if let Some(value) = &spec.cluster.kubelet {
+            scenario.kubelet.configure(value).map_err(|error| {
+                let path = join("spec.cluster.kubelet", &error.path);
+                vec![self.placed(&path, Error { help: error.help, ..Error::new(error.what) })]
+            })?;
         }
+        scenario.kubelet.static_pods = self.static_pods(spec, &scenario.nodes)?;
         Ok(())
+    }
+
+    /// The static pods of node pools: defaulted and checked as pods are.
+    fn static_pods(&mut self, spec: &ScenarioSpec, nodes: &[Value]) -> Result<Vec<StaticPod>, Vec<Error>> {
+        let mut out = Vec::new();
+        for (idx, pool) in spec.cluster.node_pools.iter().flatten().enumerate() {
+            let label = pool.name.clone().unwrap_or_else(|| format!("pool{idx}"));
+            for (nth, manifest) in pool.static_pods.iter().enumerate() {
+                let mut manifest = manifest.clone();
+                if let Some(fields) = manifest.as_object_mut() {
+                    fields.entry("apiVersion").or_insert_with(|| "v1".into());
+                    fields.entry("kind").or_insert_with(|| "Pod".into());
+                }
+                let path = format!("spec.cluster.nodePools[{idx}].staticPods[{nth}]");
+                let accepted = crate::api::accept::accept(&manifest, &AcceptContext::default());
+                let accepted = accepted.map_err(|refusal| vec![self.placed(&path, Error::new(refusal.message))])?;
+                let of_pool = |node: &&Value| node["metadata"]["labels"][POOL_LABEL] == label.as_str();
+                out.extend(nodes.iter().filter(of_pool).filter_map(|node| {
+                    let node = node["metadata"]["name"].as_str()?.to_owned();
+                    Some(StaticPod { node, manifest: accepted.value.clone() })
+                }));
+            }
+        }
+        Ok(out)
     }
 
     fn objects(&mut self, spec: &ScenarioSpec, scenario: &mut Scenario) -> Result<(), Vec<Error>> {

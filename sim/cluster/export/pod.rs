@@ -73,11 +73,34 @@ impl Cluster {
         {
             if !states.is_empty() {
                 let statuses = specs.iter().zip(states).enumerate();
-                let statuses = statuses.map(|(idx, (spec, state))| self.export_container(pod, idx, spec, state));
+                let statuses = statuses.map(|(idx, (spec, state))| {
+                    let mut status = self.export_container(pod, idx, spec, state);
+                    self.add_resources(id, &spec.name, state, &mut status);
+                    status
+                });
                 out.insert(key.into(), statuses.collect());
             }
         }
         Value::Object(out)
+    }
+
+    /// What a container that runs has been granted, and has, while that is not what its spec wants.
+    fn add_resources(&self, id: PodId, name: &str, state: &ContainerStatus, status: &mut Value) {
+        let runs = matches!(state.state, ContainerState::Running { .. });
+        if !runs || self.pod(id).resized.is_none() {
+            return;
+        }
+        let of = |spec: &core::PodSpec| {
+            let mut all = spec.init_containers.iter().flatten().chain(&spec.containers);
+            all.find(|container| container.name == name).and_then(|container| container.resources.clone())
+        };
+        let allocated = of(&self.specs.get(self.allocated_spec(id)).typed);
+        if let Some(requests) = allocated.and_then(|resources| resources.requests) {
+            status["allocatedResources"] = json!(requests);
+        }
+        if let Some(resources) = of(&self.specs.get(self.actual_spec(id)).typed) {
+            status["resources"] = json!(resources);
+        }
     }
 
     fn export_condition(&self, condition: &Condition) -> Value {

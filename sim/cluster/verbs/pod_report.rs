@@ -20,6 +20,8 @@ pub struct PodReport {
     pub message: Sym,
     /// Conditions by type, in the kubelet's order: (type, status, reason, message). Others in the store stay as they are.
     pub conditions: SmallVec<[(Sym, ConditionStatus, Sym, Sym); 5]>,
+    /// Conditions that no longer exist.
+    pub absent: SmallVec<[Sym; 2]>,
     /// Init containers, then regular containers. Empty leaves the store's.
     pub containers: SmallVec<[ContainerStatus; 1]>,
     /// `startTime`; the first one stays.
@@ -37,6 +39,11 @@ impl Cluster {
         let before = self.changes.len();
         self.report_phase(pod, &report);
         self.report_conditions(pod, &report);
+        for &kind in &report.absent {
+            if self.pods[pod].conditions.remove(kind) {
+                self.changes.push(Change { object: pod.into(), what: What::Condition(ConditionChange { kind }) });
+            }
+        }
         let row = &mut self.pods[pod];
         for (idx, status) in report.containers.iter().enumerate() {
             if row.containers.get(idx) != Some(status) {

@@ -2,11 +2,19 @@
 //!
 //! [`case`] answers the rows of which the input is given in fields; rows in free text are named tests instead.
 
+mod checks;
 mod crash_loop;
+mod endings;
+mod lives;
+mod loops;
+mod nodes;
 mod pods;
 mod pressure;
 mod probes;
+mod pulls;
+mod sizes;
 mod stops;
+mod trial;
 
 use serde_json::{Map, Value};
 
@@ -15,7 +23,7 @@ use crate::api::quantity::Quantity;
 /// Our answer to one row of `group`: its members that begin with `expect`, as we would have them. `None` for a group or a row that
 /// is not given in fields.
 pub fn case(group: &str, row: &Value) -> Option<Value> {
-    match group {
+    let structured = match group {
         "pod_phase" => pods::phase(row),
         "pod_conditions" => pods::conditions(row),
         "restart_decision" => pods::restart(row),
@@ -27,7 +35,41 @@ pub fn case(group: &str, row: &Value) -> Option<Value> {
         "graceful_node_shutdown" => pressure::shutdown(row),
         "node_pressure" => pressure::pressure(row),
         _ => None,
+    };
+    structured.or_else(|| in_words(group, row))
+}
+
+/// Rows in words: each is a small simulation of what it says, whose outcome is put in the words of the row.
+fn in_words(group: &str, row: &Value) -> Option<Value> {
+    match group {
+        "pod_conditions" => lives::conditions(row),
+        "init_and_sidecar" => lives::init_and_sidecar(row),
+        "restart_decision" | "crashloop" => loops::case(row),
+        "images" => pulls::case(row),
+        "hooks_and_termination" => endings::case(row),
+        "qos_oom" => endings::out_of_memory(row),
+        "probes" => checks::case(row),
+        "graceful_node_shutdown" => nodes::shutdown(row),
+        "node_pressure" => nodes::pressure(row),
+        "resize_in_place" => sizes::case(row),
+        _ => None,
     }
+}
+
+/// An instant in seconds.
+fn at(time: crate::engine::Time) -> Value {
+    seconds(time.since(crate::engine::Time::ZERO))
+}
+
+/// `text` if the simulation has shown what it says, else what it has shown instead.
+fn said(shown: bool, text: &str, instead: &str) -> Option<Value> {
+    answer("expect", if shown { text.to_owned() } else { format!("not so: {instead}") })
+}
+
+/// The numbers in a text, in order.
+fn numbers(text: &str) -> Vec<f64> {
+    let parts = text.split(|c: char| !c.is_ascii_digit() && c != '.');
+    parts.filter_map(|part| part.trim_matches('.').parse().ok()).collect()
 }
 
 /// Whether an answer agrees with what its row expects. Members that are not answered do not count, and a remark in parentheses behind

@@ -33,6 +33,11 @@ fn container(kind: ContainerKind) -> ContainerShape {
         cpu_limit: None,
         memory_limit: None,
         memory_request: 0,
+        disk_limit: None,
+        disk_request: 0,
+        cpu_request: 0,
+        restarts_for_cpu: false,
+        restarts_for_memory: false,
         resources: String::new(),
     }
 }
@@ -46,6 +51,7 @@ fn pod(restart_policy: RestartPolicy) -> PodShape {
         active_deadline: None,
         readiness_gates: Vec::new(),
         host_network: false,
+        empty_dirs: Vec::new(),
     }
 }
 

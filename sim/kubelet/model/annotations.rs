@@ -33,10 +33,12 @@ pub(super) struct Annotated {
     image_size: Option<Distribution>,
     usage_cpu: Option<super::Usage>,
     usage_memory: Option<super::Usage>,
+    usage_disk: Option<super::Usage>,
+    usage_pids: Option<super::Usage>,
 }
 
 /// The keys that mean something, without the prefix.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "startup",
     "ready-after",
     "run",
@@ -47,6 +49,8 @@ const KEYS: [&str; 10] = [
     "image-size",
     "usage-cpu",
     "usage-memory",
+    "usage-disk",
+    "usage-pids",
 ];
 
 impl Annotated {
@@ -91,6 +95,8 @@ impl Annotated {
             "image-size" => self.image_size = Some(quantity(Unit::Bytes)?),
             "usage-cpu" => self.usage_cpu = Some(usage(Unit::Milli)?),
             "usage-memory" => self.usage_memory = Some(usage(Unit::Bytes)?),
+            "usage-disk" => self.usage_disk = Some(usage(Unit::Bytes)?),
+            "usage-pids" => self.usage_pids = Some(usage(Unit::Number)?),
             // Other keys of the prefix belong to others, such as the nodes of a recording; near misses do not.
             _ => {
                 let near = KEYS.iter().find(|key| strsim::damerau_levenshtein(key, name) <= 2);
@@ -114,6 +120,8 @@ impl Annotated {
         win(&mut model.image_size, &self.image_size);
         win(&mut model.usage.cpu, &self.usage_cpu);
         win(&mut model.usage.memory, &self.usage_memory);
+        win(&mut model.usage.disk, &self.usage_disk);
+        win(&mut model.usage.pids, &self.usage_pids);
         model.image_error = self.image_error.unwrap_or(model.image_error);
         if let Some(run) = &self.run {
             model.exits.run.clone_from(run);

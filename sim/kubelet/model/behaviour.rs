@@ -1,7 +1,7 @@
 //! How the containers of one pod behave: rules and annotations resolved, shared by all pods alike.
 
 use super::annotations::{Annotated, AnnotationWarning};
-use super::{ExitModel, HookModel, Match, ModelRule, Models, ProbeModel, StopModel, UsageModel};
+use super::{ExitModel, HookModel, Match, ModelRule, Models, ProbeModel, StopModel, Usage, UsageModel};
 use crate::cluster::{Cluster, ObjectRef, PodId};
 use crate::engine::{Distribution, Span};
 use crate::kubelet::images::normalized;
@@ -12,6 +12,8 @@ use crate::kubelet::shape::{ContainerKind, PodShape};
 pub struct Behaviour {
     /// By container: init containers first.
     pub containers: Vec<ContainerModel>,
+    /// What is written to each `emptyDir` volume, in the order of [`PodShape::empty_dirs`].
+    pub volumes: Vec<Option<Usage>>,
     /// Annotations that could not be read.
     pub warnings: Vec<AnnotationWarning>,
 }
@@ -100,7 +102,13 @@ impl Models {
             }
             model
         });
-        Behaviour { containers: containers.collect(), warnings }
+        let containers: Vec<ContainerModel> = containers.collect();
+        // What any of its containers is said to write.
+        let volumes = shape.empty_dirs.iter().map(|volume| {
+            let name = cluster.interner.text(volume.name);
+            containers.iter().find_map(|model| model.usage.volumes.get(name).cloned())
+        });
+        Behaviour { volumes: volumes.collect(), containers, warnings }
     }
 }
 

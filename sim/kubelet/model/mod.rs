@@ -162,6 +162,12 @@ pub struct UsageModel {
     pub cpu: Option<Usage>,
     /// In bytes.
     pub memory: Option<Usage>,
+    /// Writable layer and logs, in bytes.
+    pub disk: Option<Usage>,
+    /// Number of processes.
+    pub pids: Option<Usage>,
+    /// What is written to `emptyDir` volumes of the pod, by the volume's name, in bytes.
+    pub volumes: BTreeMap<String, Usage>,
 }
 
 /// Why a `models:` list is refused.

@@ -163,7 +163,14 @@ fn read_hooks(value: &Value, path: &str) -> Result<HookModel> {
 }
 
 fn read_usages(value: &Value, path: &str) -> Result<UsageModel> {
-    let fields = table(value, path, &["cpu", "memory"])?;
+    let fields = table(value, path, &["cpu", "memory", "disk", "pids", "volumes"])?;
+    let volumes = optional(fields, "volumes", path, |value, path| {
+        let volumes = value.as_object();
+        let volumes = volumes.ok_or_else(|| wrong(path, "is a table of volumes", Some("{cache: 200Mi}")))?;
+        let read =
+            |(name, usage): (&String, &Value)| Ok((name.clone(), read_usage(usage, Unit::Bytes, &join(path, name))?));
+        volumes.iter().map(read).collect::<Result<BTreeMap<_, _>>>()
+    })?;
     Ok(UsageModel {
         cpu: optional(fields, "cpu", path, |v, p| match v.get("shared") {
             Some(load) => {
@@ -173,6 +180,9 @@ fn read_usages(value: &Value, path: &str) -> Result<UsageModel> {
             None => read_usage(v, Unit::Milli, p),
         })?,
         memory: optional(fields, "memory", path, |v, p| read_usage(v, Unit::Bytes, p))?,
+        disk: optional(fields, "disk", path, |v, p| read_usage(v, Unit::Bytes, p))?,
+        pids: optional(fields, "pids", path, |v, p| read_usage(v, Unit::Number, p))?,
+        volumes: volumes.unwrap_or_default(),
     })
 }
 

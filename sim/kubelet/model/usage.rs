@@ -79,6 +79,20 @@ impl Usage {
         }
     }
 
+    /// The first instant at or after `from` at which more than `limit` is used by a container started at `started`.
+    pub fn first_above_from(&self, limit: f64, started: Time, from: Time) -> Option<Time> {
+        if limit < self.at(from, started) {
+            return Some(from);
+        }
+        match self {
+            Usage::Steps(steps) => {
+                let mut above = steps.iter().filter(|(_, value)| limit < *value).map(|&(after, _)| started + after);
+                above.find(|&at| from <= at)
+            }
+            Usage::Constant(_) | Usage::Sine { .. } | Usage::Shared { .. } => self.first_above(limit, from),
+        }
+    }
+
     /// The most that is ever used.
     pub fn most(&self) -> f64 {
         match self {
@@ -90,6 +104,11 @@ impl Usage {
                 Curve::Steps(steps) => steps.iter().fold(0.0, |most, &(_, value)| most.max(value)),
             },
         }
+    }
+
+    /// Whether it changes with time.
+    pub fn varies(&self) -> bool {
+        !matches!(self, Usage::Constant(_))
     }
 
     /// The value if it never changes.

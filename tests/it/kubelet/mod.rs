@@ -3,6 +3,7 @@
 mod bench;
 mod failures;
 mod lifecycle;
+mod machines;
 mod pressure;
 mod restarts;
 mod scale;
