@@ -8,7 +8,6 @@ mod decode;
 mod merge;
 
 pub use decode::{DecodeError, UnknownField, decode, prune};
-pub use decode::{DecodeError, decode, prune};
 pub use merge::{ListType, PatchStrategy, Shape};
 
 use rustc_hash::FxHashMap;
