@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::admission::{self, Lookup, Nothing};
 use super::causes::{Cause, Causes, Path};
+use super::custom::{self, Definition, Definitions, Version};
 use super::document::{Document, Part, Step};
 use super::kinds::{KINDS, KindInfo};
 use super::objects::{self, Birth, StatusAtBirth, metadata, rules, service};
@@ -31,6 +32,10 @@ pub struct AcceptContext<'a> {
     pub service_address: Option<&'a str>,
     /// The next free port on nodes.
     pub node_port: i64,
+    /// The CustomResourceDefinitions that the server has. Without them custom resources have no matches.
+    pub definitions: Option<&'a Definitions>,
+    /// Whether an object of a group of custom resources that has no definition is kept as it is.
+    pub keep_undefined: bool,
 }
 
 impl Default for AcceptContext<'_> {
@@ -44,6 +49,8 @@ impl Default for AcceptContext<'_> {
             expected: None,
             service_address: None,
             node_port: 30_000,
+            definitions: None,
+            keep_undefined: false,
         }
     }
 }
@@ -112,8 +119,32 @@ pub fn kind_of(value: &Value, context: &AcceptContext<'_>) -> Result<(&'static K
     Ok((info, version))
 }
 
+/// What an object of a custom kind is.
+enum Custom<'a> {
+    /// Described by a version that is served.
+    Served(&'a Definition, &'a Version),
+    /// Nothing describes it.
+    Undefined(&'static KindInfo),
+}
+
+fn custom_kind<'a>(value: &Value, context: &AcceptContext<'a>) -> Option<Custom<'a>> {
+    let (group, short) = text(value, "apiVersion").split_once('/')?;
+    match context.definitions.and_then(|known| known.find(group, text(value, "kind"))) {
+        Some(definition) => definition.served(short).map(|version| Custom::Served(definition, version)),
+        None if context.keep_undefined => custom::undefined_kind(value).map(Custom::Undefined),
+        None => None,
+    }
+}
+
 /// Takes a new object.
 pub fn accept(value: &Value, context: &AcceptContext<'_>) -> Result<Accepted, Refusal> {
+    match custom_kind(value, context) {
+        Some(Custom::Served(definition, version)) => {
+            return custom::accept_custom(value, definition, version, context);
+        }
+        Some(Custom::Undefined(info)) => return custom::accept_undefined(value, info, context),
+        None => {}
+    }
     let (info, version) = kind_of(value, context)?;
     let mut object = decoded(value, info, &version)?;
     let rules = rules(info.kind);
@@ -164,17 +195,20 @@ pub fn accept(value: &Value, context: &AcceptContext<'_>) -> Result<Accepted, Re
 
 /// Takes a new version of a stored object.
 pub fn accept_update(old: &Value, new: &Value, context: &AcceptContext<'_>) -> Result<Accepted, Refusal> {
+    match custom_kind(new, context) {
+        Some(Custom::Served(definition, version)) => {
+            return custom::update_custom(old, new, definition, version, context);
+        }
+        Some(Custom::Undefined(info)) => return custom::accept_undefined(new, info, context),
+        None => {}
+    }
     let (info, version) = kind_of(new, context)?;
     let rules = rules(info.kind);
     let mut object = decoded(new, info, &version)?;
     let sent_version = text(get(new, "metadata"), "resourceVersion").to_owned();
     let stored_version = text(get(old, "metadata"), "resourceVersion").to_owned();
     if sent_version.is_empty() && rules.needs_resource_version {
-        let name = text(get(&object, "metadata"), "name");
-        let mut causes = Causes::default();
-        causes.invalid(&Path::ROOT.child("metadata.resourceVersion"), 0, "must be specified for an update");
-        let message = format!("{} {name:?} is invalid: {}", info.resource(), causes.aggregate());
-        return Err(Refusal { causes: causes.list, ..Refusal::new(422, "Invalid", message) });
+        return Err(needs_version(&object, info));
     }
     if !sent_version.is_empty() && sent_version != stored_version {
         return Err(conflict(&object, info));
@@ -237,7 +271,7 @@ pub(super) fn decoded(value: &Value, info: &KindInfo, version: &str) -> Result<V
     Ok(object)
 }
 
-fn undecodable(error: DecodeError, info: &KindInfo, version: &str) -> Refusal {
+pub(super) fn undecodable(error: DecodeError, info: &KindInfo, version: &str) -> Refusal {
     let what = match &error {
         DecodeError::Type(what, _) => what.clone(),
         DecodeError::Unknown(fields) => {
@@ -252,7 +286,7 @@ fn undecodable(error: DecodeError, info: &KindInfo, version: &str) -> Refusal {
 }
 
 /// Sets what the server decides itself: namespace, name, generation. Gives the namespace.
-fn complete_metadata(object: &mut Value, info: &KindInfo, context: &AcceptContext<'_>) -> String {
+pub(super) fn complete_metadata(object: &mut Value, info: &KindInfo, context: &AcceptContext<'_>) -> String {
     let meta = ensure(object, "metadata");
     for field in [
         "creationTimestamp",
@@ -290,7 +324,7 @@ fn reset_status(object: &mut Value, info: &KindInfo, version: &str) {
 }
 
 /// Keeps what only the server may change.
-fn carry_over(object: &mut Value, old: &Value, info: &KindInfo, context: &AcceptContext<'_>) {
+pub(super) fn carry_over(object: &mut Value, old: &Value, info: &KindInfo, context: &AcceptContext<'_>) {
     let stored = get(old, "metadata");
     let meta = ensure(object, "metadata");
     for field in [
@@ -335,6 +369,15 @@ pub(super) fn invalid(object: &Value, info: &KindInfo, causes: Causes) -> Refusa
 pub(super) fn forbidden(object: &Value, info: &KindInfo, what: &str) -> Refusal {
     let name = text(get(object, "metadata"), "name");
     Refusal::new(403, "Forbidden", format!("{} {name:?} is forbidden: {what}", info.resource()))
+}
+
+/// The refusal of an update without a `resourceVersion`.
+pub(super) fn needs_version(object: &Value, info: &KindInfo) -> Refusal {
+    let name = text(get(object, "metadata"), "name");
+    let mut causes = Causes::default();
+    causes.invalid(&Path::ROOT.child("metadata.resourceVersion"), 0, "must be specified for an update");
+    let message = format!("{} {name:?} is invalid: {}", info.resource(), causes.aggregate());
+    Refusal { causes: causes.list, ..Refusal::new(422, "Invalid", message) }
 }
 
 pub(super) fn conflict(object: &Value, info: &KindInfo) -> Refusal {
@@ -383,7 +426,11 @@ pub fn to_error(refusal: &Refusal, document: &Document) -> Vec<Error> {
         .causes
         .iter()
         .map(|cause| {
-            let error = Error::new(cause.to_string()).at(document.place(&cause.field, Part::Value));
+            let field = match document.kind() {
+                "CustomResourceDefinition" => objects::manifest_path(&cause.field),
+                _ => cause.field.clone(),
+            };
+            let error = Error::new(cause.to_string()).at(document.place(&field, Part::Value));
             let value = cause.message.split('"').nth(1).unwrap_or("");
             match nearest(value, cause.supported.iter().map(String::as_str)) {
                 Some(known) => error.help(format!("did you mean `{known}`?")),

@@ -1,11 +1,16 @@
 //! The kinds of the Kubernetes API that Wavetank knows: group, versions, resource names and short names, as `kubectl api-resources`
 //! prints them.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 /// One kind of the Kubernetes API.
 #[derive(Debug, PartialEq, Eq)]
 pub struct KindInfo {
     /// `Deployment`.
     pub kind: &'static str,
+    /// What tells it from all other kinds: the kind itself, with the group for custom resources (`Service.serving.knative.dev`).
+    pub key: &'static str,
     /// The API group; empty for the core group.
     pub group: &'static str,
     /// The served versions, the preferred one first.
@@ -57,7 +62,7 @@ const fn kind(
     short_names: &'static [&'static str],
     namespaced: bool,
 ) -> KindInfo {
-    KindInfo { kind, group, versions, plural, singular, short_names, namespaced, in_all: false }
+    KindInfo { kind, key: kind, group, versions, plural, singular, short_names, namespaced, in_all: false }
 }
 
 const fn in_all(info: KindInfo) -> KindInfo {
@@ -217,6 +222,52 @@ pub static KINDS: &[KindInfo] = &[
     ),
 ];
 
+/// A kind that a CustomResourceDefinition serves.
+#[derive(Clone, Copy, Debug)]
+pub struct CustomKind<'a> {
+    /// `Widget`
+    pub kind: &'a str,
+    /// `example.com`
+    pub group: &'a str,
+    /// Its versions, the preferred one first.
+    pub versions: &'a [&'a str],
+    /// `widgets`
+    pub plural: &'a str,
+    /// `widget`
+    pub singular: &'a str,
+    /// `wg`
+    pub short_names: &'a [&'a str],
+    /// Whether objects of this kind live in a namespace.
+    pub namespaced: bool,
+}
+
+/// The one description of a custom kind. Equal descriptions are the same; they are kept as long as the program runs, because
+/// objects refer to their kinds as if all were built in. There are as many as definitions in the input.
+pub fn custom(wanted: &CustomKind<'_>) -> &'static KindInfo {
+    static KNOWN: Mutex<BTreeMap<String, &'static KindInfo>> = Mutex::new(BTreeMap::new());
+    let text = format!("{wanted:?}");
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(info) = known.get(&text) {
+        return info;
+    }
+    let keep = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
+    let keep_all =
+        |texts: &[&str]| -> &'static [&'static str] { texts.iter().map(|text| keep(text)).collect::<Vec<_>>().leak() };
+    let info: &'static KindInfo = Box::leak(Box::new(KindInfo {
+        kind: keep(wanted.kind),
+        key: keep(&format!("{}.{}", wanted.kind, wanted.group)),
+        group: keep(wanted.group),
+        versions: keep_all(if wanted.versions.is_empty() { &["v1"] } else { wanted.versions }),
+        plural: keep(wanted.plural),
+        singular: keep(wanted.singular),
+        short_names: keep_all(wanted.short_names),
+        namespaced: wanted.namespaced,
+        in_all: false,
+    }));
+    known.insert(text, info);
+    info
+}
+
 /// The kind written in a manifest as `kind`, whatever its group.
 pub fn by_kind(kind: &str) -> Option<&'static KindInfo> {
     KINDS.iter().find(|info| info.kind == kind)
@@ -226,14 +277,21 @@ pub fn by_kind(kind: &str) -> Option<&'static KindInfo> {
 /// (`deploy`, `Deployment`, `deployments.apps`, `deployments.v1.apps`).
 pub fn by_resource(word: &str) -> Option<&'static KindInfo> {
     let word = word.to_lowercase();
-    let (name, group) = word.split_once('.').map_or((word.as_str(), None), |(name, group)| (name, Some(group)));
-    KINDS.iter().find(|info| {
-        let named = info.plural == name
-            || info.singular == name
-            || info.short_names.contains(&name)
-            || info.kind.eq_ignore_ascii_case(name);
-        named && group.is_none_or(|group| group == info.group || is_version_and_group(info, group))
-    })
+    KINDS.iter().find(|info| is_named(info, &word))
+}
+
+/// Whether a user of kubectl means this kind by `word`.
+pub fn is_called(info: &KindInfo, word: &str) -> bool {
+    is_named(info, &word.to_lowercase())
+}
+
+fn is_named(info: &KindInfo, word: &str) -> bool {
+    let (name, group) = word.split_once('.').map_or((word, None), |(name, group)| (name, Some(group)));
+    let named = info.plural == name
+        || info.singular == name
+        || info.short_names.contains(&name)
+        || info.kind.eq_ignore_ascii_case(name);
+    named && group.is_none_or(|group| group == info.group || is_version_and_group(info, group))
 }
 
 fn is_version_and_group(info: &KindInfo, text: &str) -> bool {

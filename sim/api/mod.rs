@@ -6,6 +6,7 @@ pub mod admission;
 pub mod base64;
 pub mod causes;
 pub mod convert;
+pub mod custom;
 pub mod document;
 pub mod field_selector;
 pub mod int_or_percent;

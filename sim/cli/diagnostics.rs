@@ -12,6 +12,8 @@ pub enum Severity {
     Error,
     /// It runs all the same.
     Warning,
+    /// Good to know.
+    Note,
 }
 
 /// Whether the text may have colours.
@@ -28,6 +30,7 @@ pub fn render(error: &Error, severity: Severity, style: Style) -> String {
     let level = match severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
     };
     let renderer = match style {
         Style::Plain => Renderer::plain(),

@@ -1,5 +1,5 @@
 //! The command line: one file per command. Results go to standard output, everything else to standard error; exit 0 for done,
-//! 1 for an expectation or a case that failed, 2 for bad input. A broken pipe is quiet.
+//! 1 for an expectation, a case or a manifest that does not hold, 2 for bad input. A broken pipe is quiet.
 
 mod bench;
 mod check;

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::ObjectName;
 use crate::api::accept::{AcceptContext, Refusal, accept, accept_update};
+use crate::api::custom::Definitions;
 use crate::api::subresource::{Subresource, accept_subresource};
 use crate::cluster::admission::Rejection;
 use crate::cluster::{Cluster, ObjectRef};
@@ -16,7 +17,7 @@ use crate::kubectl::messages;
 /// The API server's `NotFound`, as kubectl prints it.
 pub fn find(cluster: &Cluster, name: &ObjectName) -> Result<ObjectRef, String> {
     cluster
-        .find_any(name.info.kind, &name.namespace, &name.name)
+        .find_any(name.info.key, &name.namespace, &name.name)
         .ok_or_else(|| format!("Error from server (NotFound): {} \"{}\" not found", name.info.resource(), name.name))
 }
 
@@ -54,7 +55,8 @@ pub fn create(cluster: &mut Cluster, manifest: &Value) -> Result<ObjectRef, Stri
     if !is_dumped {
         let status = wanted.as_object_mut().and_then(|fields| fields.remove("status"));
         let uid = cluster.next_uid_text();
-        let context = AcceptContext { lookup: None, uid: &uid, ..AcceptContext::default() };
+        let definitions = cluster.definitions_for(&wanted);
+        let context = AcceptContext { lookup: None, uid: &uid, ..custom_context(&definitions) };
         wanted = accept(&wanted, &context).map_err(|refusal| refused(&refusal))?.value;
         if let Some(status) = status.filter(|status| !status.is_null()) {
             wanted["status"] = status;
@@ -80,9 +82,15 @@ pub fn create(cluster: &mut Cluster, manifest: &Value) -> Result<ObjectRef, Stri
     cluster.create_from(&wanted)
 }
 
+/// What the server knows of custom resources: what the store defines; the rest is kept as it is.
+fn custom_context(definitions: &Definitions) -> AcceptContext<'_> {
+    AcceptContext { definitions: Some(definitions), keep_undefined: true, ..AcceptContext::default() }
+}
+
 /// Sends a changed object back.
 pub(super) fn send(cluster: &mut Cluster, object: ObjectRef, before: &Value, after: Value) -> Result<(), String> {
-    let context = AcceptContext { lookup: None, ..AcceptContext::default() };
+    let definitions = cluster.definitions_for(&after);
+    let context = AcceptContext { lookup: None, ..custom_context(&definitions) };
     let accepted = accept_update(before, &after, &context).map_err(|refusal| refused(&refusal))?.value;
     cluster.update_from(object, &accepted)
 }

@@ -101,8 +101,8 @@ impl Ownership {
         for object in objects {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let metadata = &object["metadata"];
-            let Some(info) = crate::api::kinds::by_kind(&text(&object["kind"])) else { continue };
-            let found = cluster.find_any(info.kind, &text(&metadata["namespace"]), &text(&metadata["name"]));
+            let Some(info) = cluster.info_of(object) else { continue };
+            let found = cluster.find_any(info.key, &text(&metadata["namespace"]), &text(&metadata["name"]));
             if let Some(found) = found {
                 let managers = self.of(cluster, found);
                 if !managers.is_empty() {

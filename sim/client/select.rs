@@ -20,10 +20,10 @@ pub(super) fn select(cluster: &Cluster, selection: &Selection, namespace: &str) 
     let named = match selection.args.split_first() {
         None => Vec::new(),
         Some((first, _)) if first.contains('/') => {
-            selection.args.iter().map(|arg| by_path(arg, namespace)).collect::<Result<Vec<_>, _>>()?
+            selection.args.iter().map(|arg| by_path(cluster, arg, namespace)).collect::<Result<Vec<_>, _>>()?
         }
         Some((first, names)) if !names.is_empty() => {
-            let info = kind(first)?;
+            let info = kind(cluster, first)?;
             names.iter().map(|name| object_name(info, namespace, name)).collect()
         }
         Some((first, _)) => return by_selector(cluster, first, selection, namespace),
@@ -34,9 +34,9 @@ pub(super) fn select(cluster: &Cluster, selection: &Selection, namespace: &str) 
     Ok(named)
 }
 
-fn by_path(arg: &str, namespace: &str) -> Result<ObjectName, String> {
+fn by_path(cluster: &Cluster, arg: &str, namespace: &str) -> Result<ObjectName, String> {
     let (kind, name) = arg.split_once('/').unwrap_or((arg, ""));
-    Ok(object_name(self::kind(kind)?, namespace, name))
+    Ok(object_name(self::kind(cluster, kind)?, namespace, name))
 }
 
 fn object_name(info: &'static KindInfo, namespace: &str, name: &str) -> ObjectName {
@@ -61,7 +61,7 @@ fn by_selector(
         selection.field_selector.as_deref().unwrap_or_default().parse().map_err(|error| format!("error: {error}"))?;
     let mut found = Vec::new();
     for word in words.split(',') {
-        let info = kind(word)?;
+        let info = kind(cluster, word)?;
         let mut names: Vec<ObjectName> = all_of(cluster, info)
             .into_iter()
             .filter(|&object| {
@@ -94,16 +94,19 @@ fn has_fields(object: &Value, fields: &FieldSelector) -> bool {
 
 /// All objects of a kind, in order of creation.
 pub(super) fn all_of(cluster: &Cluster, info: &KindInfo) -> Vec<ObjectRef> {
-    match info.kind {
+    match info.key {
         "Pod" => cluster.pods().map(|(id, _)| id.into()).collect(),
         "Node" => cluster.nodes().map(|(id, _)| id.into()).collect(),
-        kind => {
-            let ids = cluster.objects().filter(|(_, object)| object.info.kind == kind).map(|(id, _)| id);
+        key => {
+            let ids = cluster.objects().filter(|(_, object)| object.info.key == key).map(|(id, _)| id);
             ids.map(ObjectRef::Object).collect()
         }
     }
 }
 
-pub(super) fn kind(word: &str) -> Result<&'static KindInfo, String> {
-    kinds::by_resource(word).ok_or_else(|| format!("error: the server doesn't have a resource type \"{word}\""))
+/// The kind that a word means: a built-in one, or one that a definition in the store serves.
+pub(super) fn kind(cluster: &Cluster, word: &str) -> Result<&'static KindInfo, String> {
+    let custom = || cluster.custom_kinds().into_iter().find(|info| kinds::is_called(info, word));
+    let found = kinds::by_resource(word).or_else(custom);
+    found.ok_or_else(|| format!("error: the server doesn't have a resource type \"{word}\""))
 }

@@ -165,8 +165,9 @@ impl Client {
             Action::Kubectl(command) => execute(cluster, &mut self.ownership, command, &self.namespace),
             Action::Apply(_) | Action::Submit(_) | Action::Evict(_) => Ok(Vec::new()),
             Action::Delete(manifests) => {
-                let names = manifests.iter().filter_map(|manifest| verbs::name_of(manifest, &self.namespace));
-                names.map(|name| verbs::delete(cluster, &name, Propagation::Background, None)).collect()
+                let name = |manifest| verbs::name_of(cluster, manifest, &self.namespace);
+                let names: Vec<_> = manifests.iter().filter_map(name).collect();
+                names.into_iter().map(|name| verbs::delete(cluster, &name, Propagation::Background, None)).collect()
             }
             Action::AddNode(manifest) => super::edit::create(cluster, manifest).map(|_| Vec::new()),
             Action::DeleteNode(node) => verbs::delete_node(cluster, node).map(|line| vec![line]),

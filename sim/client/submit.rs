@@ -114,7 +114,7 @@ pub(super) fn submit(
         ));
     }
     let kind = manifest["kind"].as_str().unwrap_or_default();
-    let name = name_of(manifest, given.unwrap_or(namespace))
+    let name = name_of(cluster, manifest, given.unwrap_or(namespace))
         .ok_or_else(|| format!("error: no matches for kind \"{kind}\""))?;
     let mut manifest = manifest.clone();
     if name.info.namespaced {
@@ -312,7 +312,8 @@ pub(super) fn apply_step(
     namespace: &str,
 ) -> Result<(ObjectRef, String), String> {
     let kind = manifest["kind"].as_str().unwrap_or_default();
-    let mut name = name_of(&manifest, namespace).ok_or_else(|| format!("error: no matches for kind \"{kind}\""))?;
+    let mut name =
+        name_of(cluster, &manifest, namespace).ok_or_else(|| format!("error: no matches for kind \"{kind}\""))?;
     if name.info.namespaced {
         manifest["metadata"]["namespace"] = json!(name.namespace);
     }

@@ -12,8 +12,8 @@ use crate::cluster::{Cluster, EvictionRefused, KubeletHealth, ObjectRef, PodId, 
 use crate::kubectl::command::{PatchType, TaintChange};
 
 /// The name of a manifest's object; `namespace` is that of objects that name none.
-pub(super) fn name_of(manifest: &Value, namespace: &str) -> Option<ObjectName> {
-    let info = kinds::by_kind(manifest["kind"].as_str()?)?;
+pub(super) fn name_of(cluster: &Cluster, manifest: &Value, namespace: &str) -> Option<ObjectName> {
+    let info = cluster.info_of(manifest)?;
     let text = |key: &str| manifest["metadata"][key].as_str().unwrap_or_default();
     let namespace = match (info.namespaced, text("namespace")) {
         (false, _) => "",

@@ -17,6 +17,7 @@ use super::pod::PodPhase;
 use super::pod_spec::{PodSpec, Template};
 use super::store::Cluster;
 use super::verbs::{NewMeta, NewNode, NewObject, NewPod};
+use crate::api::custom::{self, Definitions};
 use crate::api::kinds::{self, KindInfo};
 use crate::api::quantity::Quantity;
 use crate::api::toleration::{Taint, TaintEffect};
@@ -30,18 +31,50 @@ impl Cluster {
     /// If the kind is unknown, the name is taken, or lowering fails.
     pub fn create_from(&mut self, manifest: &Value) -> Result<ObjectRef, String> {
         let kind = manifest["kind"].as_str().unwrap_or_default();
-        let info = kinds::by_kind(kind).ok_or_else(|| format!("unknown kind `{kind}`"))?;
+        let info = self.info_of(manifest).ok_or_else(|| format!("unknown kind `{kind}`"))?;
         let meta = self.lower_meta(info, &manifest["metadata"]);
         let (namespace, name) =
             (self.interner.text(meta.namespace).to_owned(), self.interner.text(meta.name).to_owned());
-        if self.find_any(info.kind, &namespace, &name).is_some() {
+        if self.find_any(info.key, &namespace, &name).is_some() {
             return Err(format!("{} \"{name}\" already exists", info.resource()));
         }
-        match info.kind {
+        match info.key {
             "Pod" => self.create_pod_from(meta, manifest).map(ObjectRef::Pod),
             "Node" => self.create_node_from(meta, manifest).map(ObjectRef::Node),
             _ => self.create_object_from(info, meta, manifest).map(ObjectRef::Object),
         }
+    }
+
+    /// The kind of a manifest: one that Kubernetes has, one that a CustomResourceDefinition in the store serves, or one of a custom
+    /// group that nothing describes.
+    pub fn info_of(&self, manifest: &Value) -> Option<&'static KindInfo> {
+        let kind = manifest["kind"].as_str()?;
+        let group =
+            manifest["apiVersion"].as_str().and_then(|version| version.split_once('/')).map_or("", |(group, _)| group);
+        if !custom::is_custom_group(group) {
+            return kinds::by_kind(kind);
+        }
+        let defined = self.custom_kinds().into_iter().find(|info| info.group == group && info.kind == kind);
+        defined.or_else(|| custom::undefined_kind(manifest))
+    }
+
+    /// The kinds that the CustomResourceDefinitions in the store serve.
+    pub fn custom_kinds(&self) -> Vec<&'static KindInfo> {
+        let definitions = self.of_kind("CustomResourceDefinition");
+        definitions.filter_map(|id| custom::kind_of_spec(&self.object(id).raw["spec"])).collect()
+    }
+
+    /// The CustomResourceDefinitions in the store that serve a kind of a group, compiled.
+    pub fn definitions_for(&self, manifest: &Value) -> Definitions {
+        let mut definitions = Definitions::default();
+        let Some(info) = self.info_of(manifest).filter(|info| info.key != info.kind) else { return definitions };
+        for id in self.of_kind("CustomResourceDefinition") {
+            let raw = &self.object(id).raw;
+            if raw["spec"]["group"] == info.group && raw["spec"]["names"]["kind"] == info.kind {
+                definitions.add(raw);
+            }
+        }
+        definitions
     }
 
     /// Interns a pod spec given as JSON; `nodeName` is not part of it.

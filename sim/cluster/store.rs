@@ -147,12 +147,12 @@ impl Cluster {
         }
     }
 
-    /// The kind of any object, as in manifests.
+    /// The kind of any object, as in manifests; a custom kind with its group: `Widget.example.com`.
     pub fn kind(&self, object: ObjectRef) -> &'static str {
         match object {
             ObjectRef::Pod(_) => "Pod",
             ObjectRef::Node(_) => "Node",
-            ObjectRef::Object(id) => self.objects[id].info.kind,
+            ObjectRef::Object(id) => self.objects[id].info.key,
         }
     }
 

@@ -101,7 +101,10 @@ fn remaining_grace(object: ObjectRef, cluster: &Cluster) -> u64 {
 fn remaining(objects: Vec<ObjectRef>, cluster: &Cluster) -> Left {
     let (mut resources, mut finalizers) = (Vec::<(String, usize)>::new(), Vec::<(Sym, usize)>::new());
     for object in objects {
-        let info = crate::api::kinds::by_kind(cluster.kind(object));
+        let info = match object {
+            ObjectRef::Object(id) => Some(cluster.object(id).info),
+            _ => crate::api::kinds::by_kind(cluster.kind(object)),
+        };
         count(&mut resources, info.map_or_else(String::new, |info| format!("{}.{}", info.plural, info.group)));
         for &finalizer in &cluster.meta(object).finalizers {
             count(&mut finalizers, finalizer);

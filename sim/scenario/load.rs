@@ -328,7 +328,11 @@ impl Loader<'_> {
 
     /// One warning per kind whose objects are kept but act on nothing yet.
     fn warn_of_kept_kinds(&mut self, objects: &[Value]) {
-        let mut kinds: Vec<&str> = objects.iter().filter_map(|object| object["kind"].as_str()).collect();
+        let group = |object: &Value| object["apiVersion"].as_str()?.split_once('/').map(|(group, _)| group.to_owned());
+        let is_custom =
+            |object: &&Value| group(object).is_some_and(|group| crate::api::custom::is_custom_group(&group));
+        let built_in = objects.iter().filter(|object| !is_custom(object));
+        let mut kinds: Vec<&str> = built_in.filter_map(|object| object["kind"].as_str()).collect();
         kinds.sort_unstable();
         kinds.dedup();
         for kind in kinds {

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::api::accept::{AcceptContext, accept, to_error};
 use crate::api::convert::modernize;
+use crate::api::custom::{Definitions, is_custom_group};
 use crate::api::document::{Document, Part};
 use crate::error::Error;
 
@@ -25,8 +26,11 @@ pub struct AcceptedObjects {
 ///
 /// Every refusal, in the order of the documents.
 pub fn accept_all(documents: &[Document]) -> Result<AcceptedObjects, Vec<Error>> {
-    let results: Vec<_> = documents.par_iter().map(accept_one).collect();
+    let mut definitions = Definitions::default();
+    documents.iter().for_each(|document| definitions.add(&document.value));
+    let results: Vec<_> = documents.par_iter().map(|document| accept_one(document, &definitions)).collect();
     let (mut accepted, mut errors) = (AcceptedObjects::default(), Vec::new());
+    accepted.warnings.extend(of_custom_kinds(documents, &definitions));
     for result in results {
         match result {
             Ok((value, written, warnings)) => {
@@ -40,7 +44,29 @@ pub fn accept_all(documents: &[Document]) -> Result<AcceptedObjects, Vec<Error>>
     if errors.is_empty() { Ok(accepted) } else { Err(errors) }
 }
 
-fn accept_one(document: &Document) -> Result<(Value, Value, Vec<Error>), Vec<Error>> {
+/// One warning per custom kind: nothing acts on its objects, and without a definition their fields are not even checked.
+fn of_custom_kinds(documents: &[Document], definitions: &Definitions) -> Vec<Error> {
+    let mut told = Vec::new();
+    let mut warnings = Vec::new();
+    for document in documents {
+        let group = document.api_version().split_once('/').map_or("", |(group, _)| group);
+        let kind = (group, document.kind());
+        if !is_custom_group(group) || told.contains(&kind) {
+            continue;
+        }
+        told.push(kind);
+        let what = match definitions.find(group, kind.1) {
+            Some(_) => "kept; no controller acts on custom resources",
+            None => {
+                "no CustomResourceDefinition for it among the inputs; its fields are not checked, and no controller acts on it"
+            }
+        };
+        warnings.push(Error::new(format!("{}.{group}: {what}", kind.1)).at(document.place("kind", Part::Value)));
+    }
+    warnings
+}
+
+fn accept_one(document: &Document, definitions: &Definitions) -> Result<(Value, Value, Vec<Error>), Vec<Error>> {
     let mut warnings = Vec::new();
     let mut value = document.value.clone();
     if let Some(what) = modernize(&mut value) {
@@ -48,7 +74,12 @@ fn accept_one(document: &Document) -> Result<(Value, Value, Vec<Error>), Vec<Err
     }
     let mut written = value.clone();
     let dumped = strip_dump(&mut value);
-    let context = AcceptContext { lookup: None, ..AcceptContext::default() };
+    let context = AcceptContext {
+        lookup: None,
+        definitions: Some(definitions),
+        keep_undefined: true,
+        ..AcceptContext::default()
+    };
     let accepted = accept(&value, &context).map_err(|refusal| to_error(&refusal, document))?;
     warnings.extend(accepted.warnings.into_iter().map(|what| Error::new(what).at(document.place("kind", Part::Value))));
     let mut value = accepted.value;

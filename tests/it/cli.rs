@@ -71,7 +71,7 @@ fn mistakes_are_shown_with_a_caret_and_the_nearest_name() {
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replica: 3\n",
     );
     let (code, out, err) = answer(&["check", &file]);
-    assert_eq!((code, out.as_str()), (2, ""));
+    assert_eq!((code, out.as_str()), (1, ""));
     assert!(err.contains("web.yaml:5:3"), "{err}");
     assert!(err.contains("^^^^^^^"), "{err}");
     assert!(err.contains("did you mean `replicas`?"), "{err}");

@@ -3,6 +3,7 @@
 mod architecture;
 mod autoscaling;
 mod cases;
+mod check;
 mod cli;
 mod cluster;
 mod determinism;

@@ -33,9 +33,12 @@ pub fn read_files(paths: &[PathBuf], options: &ReadOptions) -> (Vec<Document>, V
 pub fn chunks_of_files(paths: &[PathBuf], options: &ReadOptions) -> (Vec<Chunk>, Vec<Error>) {
     let mut errors = Vec::new();
     let mut chunks = Vec::new();
-    for path in expand(paths, options, &mut errors) {
-        match read_text(&path, options) {
-            Ok(text) => chunks.extend(chunks_of_text(&path.to_string_lossy(), text)),
+    let paths = expand(paths, options, &mut errors);
+    let read = |path: &PathBuf| Ok(chunks_of_text(&path.to_string_lossy(), read_text(path, options)?));
+    let read: Vec<Result<Vec<Chunk>, Error>> = paths.par_iter().map(read).collect();
+    for file in read {
+        match file {
+            Ok(of_file) => chunks.extend(of_file),
             Err(error) => errors.push(error),
         }
     }
@@ -63,6 +66,21 @@ fn chunks_of_text(file: &str, text: String) -> Vec<Chunk> {
 }
 
 impl Chunk {
+    /// The file as the user named it.
+    pub fn file(&self) -> &Arc<str> {
+        &self.source.file
+    }
+
+    /// The text of this part.
+    pub fn text(&self) -> &str {
+        &self.source.text[self.piece.range.clone()]
+    }
+
+    /// The text of the whole file.
+    pub fn whole_text(&self) -> &str {
+        &self.source.text
+    }
+
     /// The documents of this part; those of `List` kinds are its items.
     pub fn read(&self) -> (Vec<Document>, Vec<Error>) {
         let text = &self.source.text[self.piece.range.clone()];
@@ -162,6 +180,10 @@ fn read_text(path: &Path, options: &ReadOptions) -> Result<String, Error> {
 }
 
 fn decode(name: &str, bytes: Vec<u8>) -> Result<String, Error> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        let place = Place { file: Arc::from(name), line: 1, column: 1, width: 1, source: None };
+        return Err(Error::new("the text is UTF-16").at(place).help("save the file as UTF-8"));
+    }
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {

@@ -6,6 +6,9 @@ mod cluster;
 mod config;
 mod container;
 mod cron_job;
+mod definition;
+mod definition_schema;
+mod definition_structural;
 mod job;
 mod job_policies;
 pub mod metadata;
@@ -29,6 +32,7 @@ mod warnings;
 mod workload;
 
 pub use container::tag_is_latest;
+pub use definition::manifest_path;
 pub use pod_resources::qos_class;
 pub use warnings::warnings;
 
@@ -330,3 +334,11 @@ static VOLUME_ATTACHMENT: Rules = Rules { validate_update: update::volume_attach
 static CONTROLLER_REVISION: Rules = Rules { validate_update: update::controller_revision, ..PLAIN };
 static SIGNING_REQUEST: Rules = Rules { prepare_update: update::prepare_signing_request, ..PLAIN };
 static CUSTOM_RESOURCE_DEFINITION: Rules = COUNTED;
+static CUSTOM_RESOURCE_DEFINITION: Rules = Rules {
+    default: definition::default,
+    prepare: |object, _| definition::prepare(object),
+    prepare_update: definition::prepare_update,
+    validate: |object, _, causes| definition::validate(object, causes),
+    validate_update: definition::validate_update,
+    ..COUNTED
+};

@@ -118,6 +118,13 @@ impl<'a> Decoder<'a> {
         match (ty, value) {
             (Type::Raw, _) => return Ok(value.clone()),
             (Type::Struct(id), _) => return self.structure(*id, value, owner),
+            (Type::SchemaOrBool(_), Value::Bool(_)) => return Ok(value.clone()),
+            (Type::SchemaOrBool(id) | Type::SchemaOrArray(id), Value::Object(_)) => return self.lenient(*id, value),
+            (Type::SchemaOrArray(id), Value::Array(values)) => {
+                return values.iter().map(|value| self.lenient(*id, value)).collect::<Result<_, _>>().map(Value::Array);
+            }
+            (Type::SchemaOrArray(_), _) => return Ok(Value::Null),
+            (Type::SchemaOrBool(_), _) => return Err(self.fatal("boolean or JSON schema expected".to_owned())),
             (Type::List(item), Value::Array(values)) => {
                 let mut out = Vec::with_capacity(values.len());
                 for (index, value) in values.iter().enumerate() {
@@ -150,6 +157,14 @@ impl<'a> Decoder<'a> {
             _ => self.mismatch(value, &self.type_name(ty), owner),
         }
         Ok(if matches!(ty, Type::Bytes) { value.clone() } else { self.zero(ty) })
+    }
+
+    /// A schema behind an `UnmarshalJSON` of its own, which knows nothing of strictness and ends decoding if it fails.
+    fn lenient(&mut self, id: StructId, value: &'a Value) -> Result<Value, Fatal> {
+        let n_unknown = self.unknown.len();
+        let decoded = self.structure(id, value, &self.schema.get(id).name);
+        self.unknown.truncate(n_unknown);
+        decoded
     }
 
     fn zero(&self, ty: &Type) -> Value {
@@ -305,7 +320,10 @@ pub fn prune(schema: &Schema, id: StructId, value: &mut Value) {
 
 fn prune_value(schema: &Schema, ty: &Type, value: &mut Value) {
     match (ty, value) {
-        (Type::Struct(id), value) => prune(schema, *id, value),
+        (Type::Struct(id) | Type::SchemaOrBool(id) | Type::SchemaOrArray(id), value) => prune(schema, *id, value),
+        (Type::Map(item), Value::Object(map)) if matches!(**item, Type::Struct(_)) => {
+            map.values_mut().for_each(|value| prune_value(schema, item, value));
+        }
         (Type::List(item), Value::Array(values)) if matches!(**item, Type::Struct(_)) => {
             values.iter_mut().for_each(|value| prune_value(schema, item, value));
         }
@@ -320,7 +338,9 @@ pub(super) fn zero(schema: &Schema, ty: &Type) -> Value {
         Type::Int32 | Type::Int64 | Type::Float64 | Type::IntOrString => Value::from(0),
         Type::String | Type::Bytes => Value::from(""),
         Type::Quantity => Value::from("0"),
-        Type::Time | Type::Raw | Type::List(_) | Type::Map(_) => Value::Null,
+        Type::Time | Type::Raw | Type::List(_) | Type::Map(_) | Type::SchemaOrBool(_) | Type::SchemaOrArray(_) => {
+            Value::Null
+        }
         Type::Struct(id) => {
             let mut out = Map::new();
             for field in schema.get(*id).fields.iter().filter(|field| field.is_always_written) {

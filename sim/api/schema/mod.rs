@@ -7,7 +7,7 @@
 mod decode;
 mod merge;
 
-pub use decode::{DecodeError, decode, prune};
+pub use decode::{DecodeError, UnknownField, decode, prune};
 pub use merge::{ListType, PatchStrategy, Shape};
 
 use rustc_hash::FxHashMap;
@@ -74,6 +74,10 @@ pub enum Type {
     Time,
     /// Anything.
     Raw,
+    /// `JSONSchemaPropsOrBool`: a schema or a boolean. The schema is read leniently: its unknown fields are dropped.
+    SchemaOrBool(StructId),
+    /// `JSONSchemaPropsOrArray`: a schema or several, read leniently.
+    SchemaOrArray(StructId),
     /// A list.
     List(Box<Type>),
     /// A map from strings.
@@ -92,6 +96,12 @@ impl Schema {
     /// The struct of a kind, if that version is served.
     pub fn kind(&self, api_version: &str, kind: &str) -> Option<StructId> {
         self.kinds.get(&(api_version.to_owned(), kind.to_owned())).copied()
+    }
+
+    /// The struct of that name, if there is one.
+    pub fn struct_called(&self, name: &str) -> Option<StructId> {
+        let at = self.structs.iter().position(|item| item.name == name)?;
+        u32::try_from(at).ok().map(StructId)
     }
 
     /// A field of a struct as Go writes it when nothing was set, if it writes it at all.
@@ -174,6 +184,8 @@ fn parse_type(text: &str, heads: &FxHashMap<&str, StructId>) -> Type {
         "IntOrString" => Type::IntOrString,
         "Time" | "MicroTime" => Type::Time,
         "raw" => Type::Raw,
+        "SchemaOrBool" => Type::SchemaOrBool(heads["JSONSchemaProps"]),
+        "SchemaOrArray" => Type::SchemaOrArray(heads["JSONSchemaProps"]),
         name => Type::Struct(heads[name]),
     }
 }

@@ -71,6 +71,12 @@ impl Cluster {
 
     /// Kinds without a desired state have no `metadata.generation`.
     fn has_generation(&self, object: ObjectRef) -> bool {
+        if let ObjectRef::Object(id) = object
+            && self.object(id).info.key != self.object(id).info.kind
+        {
+            // Custom resources count the changes of their spec.
+            return true;
+        }
         crate::api::objects::rules(self.kind(object)).has_generation
     }
 }

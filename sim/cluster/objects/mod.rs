@@ -174,7 +174,7 @@ pub(crate) use body_variant;
 ///
 /// What is wrong with it, for manifests that validation does not cover.
 pub fn lower(info: &KindInfo, object: &Value, cx: &mut Lowering<'_>) -> Result<Body, String> {
-    Ok(match info.kind {
+    Ok(match info.key {
         Namespace::KIND => Namespace::lower(object, cx)?.into_body(),
         Service::KIND => Service::lower(object, cx)?.into_body(),
         EndpointSlice::KIND => EndpointSlice::lower(object, cx)?.into_body(),

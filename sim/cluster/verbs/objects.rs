@@ -32,7 +32,7 @@ impl Cluster {
     /// If an object of that kind and name exists.
     pub fn create_object(&mut self, new: NewObject) -> ObjId {
         let meta = self.make_meta(new.meta);
-        let (key, uid) = ((new.info.kind, meta.namespace, meta.name), meta.uid);
+        let (key, uid) = ((new.info.key, meta.namespace, meta.name), meta.uid);
         let id = self.objects.push(Object { info: new.info, meta, raw: new.raw, body: new.body });
         self.count_kind(key.0, 1);
         let clash = self.object_names.insert(key, id);

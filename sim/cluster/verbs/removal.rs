@@ -136,7 +136,7 @@ impl Cluster {
                 self.n_live_nodes -= 1;
             }
             ObjectRef::Object(id) => {
-                let kind = self.objects[id].info.kind;
+                let kind = self.objects[id].info.key;
                 self.count_kind(kind, -1);
                 self.object_names.remove(&(kind, namespace, name));
             }
