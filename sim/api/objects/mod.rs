@@ -333,7 +333,6 @@ static VOLUME_ATTRIBUTES_CLASS: Rules = Rules { validate_update: update::volume_
 static VOLUME_ATTACHMENT: Rules = Rules { validate_update: update::volume_attachment, ..PLAIN };
 static CONTROLLER_REVISION: Rules = Rules { validate_update: update::controller_revision, ..PLAIN };
 static SIGNING_REQUEST: Rules = Rules { prepare_update: update::prepare_signing_request, ..PLAIN };
-static CUSTOM_RESOURCE_DEFINITION: Rules = COUNTED;
 static CUSTOM_RESOURCE_DEFINITION: Rules = Rules {
     default: definition::default,
     prepare: |object, _| definition::prepare(object),
