@@ -11,6 +11,8 @@ const RETRY: Span = Span::from_secs(5);
 
 /// After a conflict about a budget the API server tries an eviction again (apiserver, `EvictionsRetry`).
 const CONFLICT: Span = Span::from_millis(500);
+/// Its jitter is up to a tenth: here the retries of one instant are spread evenly, so that they do not conflict again.
+const CONFLICT_JITTER: Span = Span::from_millis(5);
 
 /// The next attempt to evict a pod.
 #[derive(Clone, Copy, Debug)]
@@ -128,7 +130,9 @@ impl Drain {
                 self.leaving.push(pod);
             }
             Err(_) if *n_granted > 0 && !attempt.is_conflict => {
-                self.refused.push(Attempt { due: cluster.now() + CONFLICT, pod, is_conflict: true });
+                let n_conflicts = self.refused.iter().filter(|other| other.is_conflict).count() as u64;
+                let due = cluster.now() + CONFLICT + CONFLICT_JITTER * (n_conflicts % 10);
+                self.refused.push(Attempt { due, pod, is_conflict: true });
             }
             Err(_) => {
                 progress.stderr.push(messages::eviction_refused(&shown).trim_end().to_owned());

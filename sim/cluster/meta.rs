@@ -95,6 +95,13 @@ pub fn uid_text(uid: u64) -> String {
     )
 }
 
+/// What [`uid_text`] is ordered by, without the text.
+pub fn uid_order(uid: u64) -> (u64, u64) {
+    let (high, low) = (mix(uid ^ 0x5741_5645), mix(uid.wrapping_add(0x9e37_79b9_7f4a_7c15)));
+    let digits = (high >> 16) << 12 | high & 0xfff;
+    (digits, (low >> 48 & 0x3fff | 0x8000) << 48 | low & 0xffff_ffff_ffff)
+}
+
 fn mix(mut x: u64) -> u64 {
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -46,7 +46,7 @@ pub use event::{
 pub use eviction::{BudgetState, Eviction, EvictionRefused, ask_budget, ignores_budget};
 pub use ids::{EventId, LabelsId, NodeId, ObjId, ObjectRef, PodId, ResourceId, SpecId, Sym};
 pub use intern::{Interned, Interner};
-pub use meta::{Deletion, Meta, NAME_ALPHABET, Owner, name_suffix, uid_text};
+pub use meta::{Deletion, Meta, NAME_ALPHABET, Owner, name_suffix, uid_order, uid_text};
 pub use metrics_api::{
     ContainerUsage, DeclaredMetric, FRESH_CONTAINER, METRIC_RESOLUTION, MetricSubject, MetricsApi, PodMetrics,
 };

@@ -80,16 +80,30 @@ struct SimilarEvents {
     last: Time,
     /// The messages seen since the last long interval, at most [`MAX_SIMILAR`] of them.
     messages: SmallVec<[EventMessage; 1]>,
-    /// The events recorded one by one, with what tells them apart: an equal one is counted up however long ago the last was.
-    single: SmallVec<[(EventMessage, Sym, EventId); 1]>,
+    /// The events recorded one by one: an equal one is counted up however long ago the last was.
+    single: SmallVec<[Observed; 1]>,
     /// The event that stands for all further ones.
-    combined: Option<EventId>,
+    combined: Option<Observed>,
 }
 
-/// What one source may still say of an object.
+/// An event as the correlator counts it: also what the spam filter keeps from being written.
+#[derive(Clone, Copy, Debug)]
+struct Observed {
+    message: EventMessage,
+    container: Sym,
+    first: Time,
+    count: u32,
+    /// The event as written; none if the filter has let none through yet.
+    id: Option<EventId>,
+}
+
+/// What one source may still say of an object: for one reason, as the recordings of v1.36 show (`quota-rollout-stuck`: 25 times
+/// FailedCreate and still SuccessfulCreate).
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
     source: Sym,
+    event_type: EventType,
+    reason: Sym,
     tokens: f64,
     at: Time,
 }
@@ -98,7 +112,7 @@ struct Bucket {
 const MAX_SIMILAR: usize = 10;
 /// How long an interval without similar events must be for counting to start again (`defaultAggregateIntervalInSeconds`).
 const SIMILAR_INTERVAL: Span = Span::from_secs(600);
-/// Events per source and object that may come at once (`defaultSpamBurst`).
+/// Events per source, object and reason that may come at once (`defaultSpamBurst`).
 const SPAM_BURST: f64 = 25.0;
 /// Then one per this time (`defaultSpamQPS` of 1/300).
 const SPAM_REFILL: Span = Span::from_secs(300);
@@ -145,39 +159,27 @@ impl EventRecorder {
         self.series.forget(object);
     }
 
-    /// Records an event; `None` if the spam filter drops it.
+    /// Records an event; `None` if the spam filter drops it. What is dropped is counted all the same: the next one that passes shows it.
     fn record(&mut self, new: EventRecord) -> Option<EventId> {
         let correlator = self.correlators.entry(new.object).or_default();
-        if !correlator.allows(&new) {
+        let allowed = correlator.allows(&new);
+        let (observed, combined) = correlator.similar_to(&new).observe(&new);
+        if !allowed {
             return None;
         }
-        let similar = correlator.similar_to(&new);
-        let same = similar.single.iter().find(|known| (known.0, known.1) == (new.message, new.container));
-        let combine = !similar.messages.contains(&new.message) && similar.messages.len() + 1 >= MAX_SIMILAR;
-        if !combine && !similar.messages.contains(&new.message) {
-            similar.messages.push(new.message);
-        }
-        let known = if combine { similar.combined } else { same.map(|known| known.2) };
-        let id = match known {
+        match observed.id {
             Some(id) => {
                 let record = &mut self.records[id];
-                record.count = record.count.saturating_add(1);
-                (record.last, record.message) = (new.last, new.message);
-                id
+                (record.count, record.last, record.message) = (observed.count, new.last, new.message);
+                Some(id)
             }
-            None => self.records.push(EventRecord { combined: combine, ..new }),
-        };
-        match combine {
-            true => similar.combined = Some(id),
-            false if known.is_none() => {
-                if similar.single.len() >= MAX_SINGLE {
-                    similar.single.remove(0);
-                }
-                similar.single.push((new.message, new.container, id));
+            None => {
+                let (count, first) = (observed.count, observed.first);
+                let id = self.records.push(EventRecord { combined, count, first, ..new });
+                observed.id = Some(id);
+                Some(id)
             }
-            false => {}
         }
-        Some(id)
     }
 
     /// Records an event of events.k8s.io about an object of that version; `None` if nothing is written now.
@@ -213,6 +215,33 @@ impl EventRecord {
     }
 }
 
+impl SimilarEvents {
+    /// Counts an event: by itself, or, once there are too many messages, with all further ones. Says which.
+    fn observe(&mut self, new: &EventRecord) -> (&mut Observed, bool) {
+        let is_known = self.messages.contains(&new.message);
+        let combine = !is_known && self.messages.len() + 1 >= MAX_SIMILAR;
+        let begun = Observed { message: new.message, container: new.container, first: new.first, count: 0, id: None };
+        let observed = if combine {
+            self.combined.get_or_insert(begun)
+        } else {
+            if !is_known {
+                self.messages.push(new.message);
+            }
+            let same = |known: &Observed| (known.message, known.container) == (new.message, new.container);
+            let place = self.single.iter().position(same).unwrap_or_else(|| {
+                if self.single.len() >= MAX_SINGLE {
+                    self.single.remove(0);
+                }
+                self.single.push(begun);
+                self.single.len() - 1
+            });
+            &mut self.single[place]
+        };
+        observed.count = observed.count.saturating_add(1);
+        (observed, combine)
+    }
+}
+
 impl Correlator {
     /// The similar events of `new`, begun anew after a long interval.
     fn similar_to(&mut self, new: &EventRecord) -> &mut SimilarEvents {
@@ -241,8 +270,11 @@ impl Correlator {
 
     /// Takes a token of the source (client-go, `EventSourceObjectSpamFilter`).
     fn allows(&mut self, new: &EventRecord) -> bool {
-        let place = self.buckets.iter().position(|bucket| bucket.source == new.source).unwrap_or_else(|| {
-            self.buckets.push(Bucket { source: new.source, tokens: SPAM_BURST, at: new.first });
+        let (source, event_type, reason) = (new.source, new.event_type, new.reason);
+        let key = (source, event_type, reason);
+        let known = self.buckets.iter().position(|known| (known.source, known.event_type, known.reason) == key);
+        let place = known.unwrap_or_else(|| {
+            self.buckets.push(Bucket { source, event_type, reason, tokens: SPAM_BURST, at: new.first });
             self.buckets.len() - 1
         });
         let bucket = &mut self.buckets[place];

@@ -8,10 +8,12 @@ use super::horizontal_pod_autoscaler::behavior::{self, Record};
 use super::horizontal_pod_autoscaler::replicas::{
     PodSample, PodState, Target, Tolerances, by_average, by_value, per_pod,
 };
-use super::node_lifecycle::{ZoneState, eviction_period, zone_state};
+use super::node_lifecycle::{ZoneState, eviction_period, found_silent, zone_state};
+use super::ttl_after_finished::{expiry_of, time_left};
 use crate::api::int_or_percent::IntOrPercent;
 use crate::api::toleration::{EvictionVerdict, Taint, TaintEffect, Toleration, TolerationOperator, taint_eviction};
 use crate::cluster::objects::{DisruptionBound, ScalingPolicy, ScalingRules, SelectPolicy};
+use crate::cluster::{BudgetState, ControlPlane, Eviction, PodPhase, ask_budget, ignores_budget};
 use crate::engine::{Span, Time};
 
 /// An instant late enough for everything that lies before it.
@@ -51,6 +53,9 @@ pub fn case(group: &str, input: &Value) -> Option<Value> {
         "pdb.status" => budget_status(input),
         "zone_eviction" => zone(input),
         "taint_eviction" => taints(input),
+        "node_heartbeat" => heartbeat(input),
+        "drain_and_eviction_api" => eviction(input),
+        "gc.owner_refs" => ttl(input),
         "endpointslice_membership" => endpoint(input),
         _ => None,
     }
@@ -199,6 +204,9 @@ fn zone(input: &Value) -> Option<Value> {
 
 /// Taints by key, tolerations as `key:seconds` or `key:forever`.
 fn taints(input: &Value) -> Option<Value> {
+    if let Some(seconds) = input["tolerationSeconds"].as_i64() {
+        return taints(&json!({ "node_taints": ["t"], "tolerations": [format!("t:{seconds}")] }));
+    }
     let keys = input["node_taints"].as_array()?.iter().filter_map(Value::as_str);
     let taints: Vec<Taint> =
         keys.map(|key| Taint { key: key.to_owned(), value: String::new(), effect: TaintEffect::NoExecute }).collect();
@@ -219,6 +227,62 @@ fn taints(input: &Value) -> Option<Value> {
         EvictionVerdict::StayForever => json!("never"),
         EvictionVerdict::EvictAfter(seconds) if seconds <= 0 => json!("delete now"),
         EvictionVerdict::EvictAfter(seconds) => json!(format!("delete at +{seconds}")),
+    })
+}
+
+/// `last lease renew observed at R, grace G`, or another row's with a grace of its own.
+fn heartbeat(input: &Value) -> Option<Value> {
+    let given = input["given"].as_str()?;
+    input["expect"]["Unknown_written_at"].as_u64()?;
+    let number_after = |words: &str| -> Option<u64> {
+        let rest = given.split_once(words)?.1.trim_start();
+        rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    };
+    let renewed = number_after("renew observed at").unwrap_or(100);
+    let grace = number_after("grace").unwrap_or(50);
+    let found = found_silent(Time::from_secs(renewed), Span::from_secs(grace), &ControlPlane::ideal());
+    Some(json!({ "Unknown_written_at": found.as_secs() }))
+}
+
+/// What the eviction API answers about one pod and the budget that guards it.
+fn eviction(input: &Value) -> Option<Value> {
+    let (pod, budget) = (input["pod"].as_object()?, input["pdb"].as_object()?);
+    let phase = match pod.get("phase")?.as_str()? {
+        "Pending" => PodPhase::Pending,
+        "Running" => PodPhase::Running,
+        "Succeeded" => PodPhase::Succeeded,
+        "Failed" => PodPhase::Failed,
+        _ => return None,
+    };
+    let says = |key: &str| pod.get(key).and_then(Value::as_bool);
+    let count = |key: &str| budget.get(key).and_then(Value::as_i64).map_or(0, |count| count as i32);
+    if ignores_budget(phase, says("deleting").unwrap_or(false)) {
+        return Some(json!("evicted"));
+    }
+    let policy = budget.get("policy").and_then(Value::as_str);
+    let (healthy, desired) = (count("currentHealthy"), count("desiredHealthy"));
+    let state = BudgetState {
+        disruptions_allowed: budget
+            .get("disruptionsAllowed")
+            .map_or((healthy - desired).max(0), |_| count("disruptionsAllowed")),
+        current_healthy: healthy,
+        desired_healthy: desired,
+        unhealthy_always_allowed: policy == Some("AlwaysAllow"),
+    };
+    Some(json!(match ask_budget(says("ready").unwrap_or(true), state) {
+        Eviction::Unguarded | Eviction::Spends => "evicted",
+        Eviction::Unhealthy if policy == Some("AlwaysAllow") => "evicted",
+        Eviction::Unhealthy => "evicted without decrement",
+        Eviction::Refused => "429",
+    }))
+}
+
+/// A Job that finished a while ago.
+fn ttl(input: &Value) -> Option<Value> {
+    let (ttl, ago) = (input["ttlSecondsAfterFinished"].as_u64()?, input["finished_ago"].as_u64()?);
+    Some(match time_left(expiry_of(NOW - Span::from_secs(ago), ttl), NOW) {
+        Some(left) => json!(format!("kept, requeue {}s", left.as_secs())),
+        None => json!("deleted"),
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A ReplicaSet orders its pods by [`compare_replica_set_pods`], a Job by [`compare_active_pods`]; the first are deleted.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
 /// The annotation that names what deleting a pod costs.
 pub const POD_DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
@@ -58,6 +58,13 @@ impl DeletionPhase {
 /// The order in which a ReplicaSet deletes these pods, as indexes into `pods`. Pods that differ in nothing keep their order.
 pub fn replica_set_deletion_order(pods: &[DeletionFacts<'_>], now_us: i64) -> Vec<usize> {
     deletion_order(pods, |a, b| compare_replica_set_pods(a, b, now_us))
+}
+
+/// The leading part of the order of [`compare_replica_set_pods`]: pods that differ in it are ordered by it alone.
+pub fn leading_key(pod: &DeletionFacts<'_>, now_us: i64) -> (bool, DeletionPhase, bool, i32, Reverse<i64>, i64) {
+    let since = pod.ready_since_us.filter(|_| pod.ready);
+    let age = since.map_or(i64::MIN, |since| age_rank(now_us.saturating_sub(since)));
+    (pod.scheduled, pod.phase, pod.ready, pod.deletion_cost, Reverse(pod.rank), age)
 }
 
 /// The order in which a Job deletes these pods, as indexes into `pods`. Pods that differ in nothing keep their order.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Action, Context, Controller, Keys};
 use crate::api::int_or_percent::{IntOrPercent, Round};
-use crate::cluster::objects::{Deployment, DisruptionBound, Kind, PodDisruptionBudget, ReplicaSet};
+use crate::cluster::objects::{Deployment, DisruptionBound, Kind, PodDisruptionBudget, ReplicaSet, StatefulSet};
 use crate::cluster::{
     Change, Cluster, Condition, ConditionStatus, ControllerKind, EventType, ObjId, ObjectRef, PodId, Sym, What,
 };
@@ -15,7 +15,10 @@ const DELETION_TIMEOUT: Span = Span::from_secs(120);
 
 /// Keeps the status of every budget.
 #[derive(Default)]
-pub struct DisruptionController;
+pub struct DisruptionController {
+    /// Pods under several budgets: the version last seen, and how many versions have not been reported.
+    ambiguous: BTreeMap<PodId, (u64, u32)>,
+}
 
 /// How many pods must stay healthy, of how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +69,15 @@ impl Controller for DisruptionController {
                     cluster.of_kind_in(PodDisruptionBudget::KIND, namespace).for_each(|id| keys.add(id));
                 }
                 // A pod under several budgets wakes the first only.
-                _ => {
-                    if let Some(&id) = cluster.budgets_of(pod).first() {
+                what => {
+                    let budgets = cluster.budgets_of(pod);
+                    if let Some(&id) = budgets.first() {
                         keys.add(id);
+                    }
+                    if budgets.len() > 1 {
+                        self.note_ambiguous(pod, what, cluster, keys);
+                    } else {
+                        self.ambiguous.remove(&pod);
                     }
                 }
             },
@@ -77,7 +86,14 @@ impl Controller for DisruptionController {
     }
 
     fn reconcile(&mut self, key: ObjectRef, cluster: &mut Cluster, cx: &mut Context<'_>) -> Action {
-        let ObjectRef::Object(id) = key else { return Action::Done };
+        let id = match key {
+            ObjectRef::Object(id) => id,
+            ObjectRef::Pod(pod) => {
+                self.report_ambiguous(pod, cluster);
+                return Action::Done;
+            }
+            ObjectRef::Node(_) => return Action::Done,
+        };
         if cluster.meta(key).removed {
             return Action::Done;
         }
@@ -108,6 +124,34 @@ impl Controller for DisruptionController {
             cx.wrote();
         }
         recheck.map_or(Action::Done, |at| Action::RequeueAfter(at.since(cx.now())))
+    }
+}
+
+impl DisruptionController {
+    /// A pod under several budgets was written: the real handlers say so once for every version that they see.
+    fn note_ambiguous(&mut self, pod: PodId, what: What, cluster: &Cluster, keys: &mut Keys<'_>) {
+        let version = cluster.pod(pod).meta.resource_version;
+        let (last, pending) = self.ambiguous.entry(pod).or_default();
+        if *last != version || what == What::Removed {
+            (*last, *pending) = (version, pending.saturating_add(1));
+            keys.add(pod);
+        }
+    }
+
+    fn report_ambiguous(&mut self, pod: PodId, cluster: &mut Cluster) {
+        let Some((_, pending)) = self.ambiguous.get_mut(&pod) else { return };
+        let pending = std::mem::take(pending);
+        let Some(&chosen) = cluster.budgets_of(pod).first() else { return };
+        let (namespace, name, budget) = (cluster.namespace(pod), cluster.name(pod), cluster.name(chosen));
+        let text =
+            format!("Pod {namespace:?}/{name:?} matches multiple PodDisruptionBudgets.  Chose {budget:?} arbitrarily.");
+        let source = cluster.words.controller_manager;
+        for _ in 0..pending {
+            cluster.record_event(pod, EventType::Warning, "MultiplePodDisruptionBudgets", &text, source);
+        }
+        if cluster.pod(pod).meta.removed {
+            self.ambiguous.remove(&pod);
+        }
     }
 }
 
@@ -146,11 +190,7 @@ fn scale_of(controller: ObjId, cluster: &Cluster) -> Result<(ObjId, i32), String
         return Ok((controller, set.replicas));
     }
     let info = cluster.object(controller).info;
-    let replicas = match info.kind {
-        "StatefulSet" => cluster.export(controller)["spec"]["replicas"].as_i64(),
-        _ => None,
-    };
-    let replicas = replicas.and_then(|count| i32::try_from(count).ok());
+    let replicas = cluster.try_get::<StatefulSet>(controller).map(|set| set.replicas);
     replicas
         .map(|count| (controller, count))
         .ok_or_else(|| format!("{} does not implement the scale subresource", info.resource()))

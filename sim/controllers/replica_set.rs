@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rustc_hash::FxBuildHasher;
 
 use super::deletion_rank::{
-    DeletionFacts, DeletionPhase, POD_DELETION_COST, deletion_cost, replica_set_deletion_order,
+    DeletionFacts, DeletionPhase, POD_DELETION_COST, deletion_cost, leading_key, replica_set_deletion_order,
 };
 use super::owned_pods::{Tally, matters, ready_since};
 use super::pod_control::PodRequest;
 use super::{Action, Context, Controller, Keys};
 use crate::cluster::objects::{ReplicaSet, ReplicaSetStatus};
 use crate::cluster::{
-    Change, Cluster, Condition, ConditionStatus, ControllerKind, NodeId, ObjId, ObjectRef, PodId, Sym, What, uid_text,
+    Change, Cluster, Condition, ConditionStatus, ControllerKind, NodeId, ObjId, ObjectRef, PodId, Sym, What, uid_order,
+    uid_text,
 };
 use crate::engine::Time;
 
@@ -276,11 +277,35 @@ fn pods_to_delete(cluster: &Cluster, id: ObjId, count: usize, now: Time) -> Vec<
         return active;
     }
     let on_node = related_pods_per_node(cluster, id);
-    let uids: Vec<String> = active.iter().map(|&pod| uid_text(cluster.pod(pod).meta.uid)).collect();
+    let candidates = candidates(cluster, active, count, &on_node, now);
+    let uids: Vec<String> = candidates.iter().map(|&pod| uid_text(cluster.pod(pod).meta.uid)).collect();
     let facts: Vec<DeletionFacts<'_>> =
-        active.iter().zip(&uids).map(|(&pod, uid)| facts_of(cluster, pod, uid, &on_node)).collect();
+        candidates.iter().zip(&uids).map(|(&pod, uid)| facts_of(cluster, pod, uid, &on_node)).collect();
     let order = replica_set_deletion_order(&facts, micros(now));
-    order.into_iter().take(count).map(|idx| active[idx]).collect()
+    order.into_iter().take(count).map(|idx| candidates[idx]).collect()
+}
+
+/// Of many pods those that may be among the first `count` to go, in the same order: the leading key decides about most. Of those that
+/// it leaves equal, if they are very many, the first by uid are taken, which is what the full order goes by next.
+fn candidates(cluster: &Cluster, pods: Vec<PodId>, count: usize, on_node: &PerNode, now: Time) -> Vec<PodId> {
+    const FEW: usize = 256;
+    if pods.len() <= FEW {
+        return pods;
+    }
+    let key = |pod: PodId| leading_key(&facts_of(cluster, pod, "", on_node), micros(now));
+    let keys: Vec<_> = pods.iter().map(|&pod| key(pod)).collect();
+    let mut ordered = keys.clone();
+    let (_, &mut last, _) = ordered.select_nth_unstable(count - 1);
+    let n_sure = keys.iter().filter(|&&key| key < last).count();
+    let mut equal: Vec<PodId> = pods.iter().zip(&keys).filter(|(_, key)| **key == last).map(|(&pod, _)| pod).collect();
+    let missing = count - n_sure;
+    if equal.len() > FEW && missing < equal.len() {
+        equal.select_nth_unstable_by_key(missing, |&pod| uid_order(cluster.pod(pod).meta.uid));
+        equal.truncate(missing);
+    }
+    let taken: BTreeSet<PodId> = equal.into_iter().collect();
+    let is_candidate = |(pod, key): &(&PodId, &_)| **key < last || taken.contains(*pod);
+    pods.iter().zip(&keys).filter(is_candidate).map(|(&pod, _)| pod).collect()
 }
 
 pub(super) type PerNode = HashMap<NodeId, i64, FxBuildHasher>;

@@ -30,8 +30,8 @@ impl Controller for TtlAfterFinishedController {
             return Action::Done;
         }
         let Some(at) = expiry(cluster, cluster.get::<Job>(id)) else { return Action::Done };
-        if at > cx.now() {
-            return Action::RequeueAfter(at.since(cx.now()));
+        if let Some(left) = time_left(at, cx.now()) {
+            return Action::RequeueAfter(left);
         }
         cluster.delete(id, Propagation::Foreground);
         cx.wrote();
@@ -46,5 +46,15 @@ fn expiry(cluster: &Cluster, job: &Job) -> Option<Time> {
         let kind = cluster.interner.find(kind)?;
         job.status.conditions.get(kind).filter(|_| job.status.conditions.is_true(kind))
     })?;
-    Some(finished.transition.truncated_to_seconds() + Span::from_secs(ttl))
+    Some(expiry_of(finished.transition, ttl))
+}
+
+/// When a Job that finished then may go; instants read back from the API have whole seconds.
+pub(super) fn expiry_of(finished: Time, ttl_seconds: u64) -> Time {
+    finished.truncated_to_seconds() + Span::from_secs(ttl_seconds)
+}
+
+/// How long a Job is still kept; nothing if its time has come.
+pub(super) fn time_left(expiry: Time, now: Time) -> Option<Span> {
+    (expiry > now).then(|| expiry.since(now))
 }

@@ -157,7 +157,9 @@ impl Kubelets {
             row.exit = Some(exit);
         }
         let turn = w.new_turn();
-        cx.step(at, w.pod, PodStep::ContainerStopped, 0, turn);
+        // The end is known when the status has been written.
+        let known = at + cx.agenda.control_plane.write_latency;
+        cx.step(known, w.pod, PodStep::ContainerStopped, 0, turn);
     }
 
     fn fake_exit_code(&self, w: &Worker, _: &Cx<'_>) -> i32 {

@@ -19,7 +19,11 @@ pub(super) fn compare(out: &mut Comparison, case: &Value, world: &World, recordi
         }
         let got = shown(&step.action, answer, recording);
         let differs = match &step.action {
-            Action::Apply(_) => errors(expected) != errors(&got),
+            Action::Apply(objects) => {
+                let n_written = objects.len().saturating_sub(errors(&got).len());
+                let written = expected.as_array().into_iter().flatten().filter(|object| object["error"].is_null());
+                errors(expected) != errors(&got) || written.count() != n_written
+            }
             _ => *expected != got,
         };
         let subject = format!("stepResults at {}", entry["at"]);

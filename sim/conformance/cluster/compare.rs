@@ -1,6 +1,6 @@
 //! A compact view against a recorded one: every entry that was the same in all recorded runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -44,36 +44,46 @@ pub(super) fn compare(expect: &Value, view: &CompactView) -> Comparison {
     last_states(&mut out, &expect["final"], view);
     events(&mut out, &expect["events"], view, true);
     events(&mut out, &expect["eventKinds"], view, false);
+    times(&mut out, expect, view);
+    out
+}
+
+/// Instants. Which of several equal pods is meant is chance where their order was not the same in all runs: then the instants of an
+/// owner's pods are compared in order of time, each with the ranges in order.
+fn times(out: &mut Comparison, expect: &Value, view: &CompactView) {
+    let mut by_owner: BTreeMap<String, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
     for (name, range) in expect["times"].as_object().into_iter().flatten() {
         let (least, most) = (range[0].as_f64().unwrap_or(0.0), range[1].as_f64().unwrap_or(0.0));
-        let unstable = [
-            ("created ", "podSet/created"),
-            ("deletionMarked ", "podSet/deletionMarked"),
-            ("removed ", "podSet/removed"),
-        ];
-        // Which of several equal pods is deleted first is chance: its time means nothing then.
-        let chance = unstable.iter().any(|(prefix, _)| name.starts_with(prefix)) && pods_by_chance(expect, name);
-        if chance {
+        let what = name.split(' ').next().unwrap_or_default();
+        let sequence = |kind: &str| &expect["sequences"][format!("{kind}/{what}")]["stable"];
+        if *sequence("pods") == false {
+            if *sequence("podSet") == true {
+                let (owner, _) = name.rsplit_once('~').unwrap_or((name.as_str(), ""));
+                let (from, to) = by_owner.entry(owner.to_owned()).or_default();
+                from.push(least);
+                to.push(most);
+            }
             continue;
         }
         let got = view.times.get(name).copied();
         let agrees = got.is_some_and(|t| least - TOLERANCE <= t && t <= most + TOLERANCE);
         let wanted = || {
-            Difference::new(
-                format!("times {name}"),
-                range.to_string(),
-                got.map_or("never".to_owned(), |t| format!("{t:.2}")),
-            )
+            let got = got.map_or("never".to_owned(), |t| format!("{t:.2}"));
+            Difference::new(format!("times {name}"), range.to_string(), got)
         };
         out.count("times", (!agrees).then(wanted));
     }
-    out
-}
-
-/// Whether a pod's deletion was not the same pod's in all runs.
-fn pods_by_chance(expect: &Value, name: &str) -> bool {
-    let what = name.split(' ').next().unwrap_or_default();
-    expect["sequences"][format!("pods/{what}")]["stable"] == false
+    for (owner, (mut from, mut to)) in by_owner {
+        let of_owner = |name: &str| name == owner || name.rsplit_once('~').is_some_and(|(front, _)| front == owner);
+        let mut got: Vec<f64> =
+            view.times.iter().filter(|(name, _)| of_owner(name.as_str())).map(|(_, &t)| t).collect();
+        [&mut from, &mut to, &mut got].into_iter().for_each(|times| times.sort_by(f64::total_cmp));
+        let inside = |(t, (from, to)): (&f64, (&f64, &f64))| from - TOLERANCE <= *t && *t <= to + TOLERANCE;
+        let agrees = got.len() == from.len() && got.iter().zip(from.iter().zip(&to)).all(inside);
+        let wanted =
+            || Difference::new(format!("times {owner}, all"), format!("{from:?} to {to:?}"), format!("{got:.2?}"));
+        out.count("times of equal pods", (!agrees).then(wanted));
+    }
 }
 
 fn family_of(name: &str) -> String {
@@ -96,7 +106,34 @@ fn sequence(out: &mut Comparison, name: &str, entry: &Value, view: &CompactView)
         }
     } else if entry["stable"] == true && !entry["seq"].is_null() {
         out.equal(&family, name, &entry["seq"], &Value::Array(got));
+    } else if entry["stable"] == false && !pods_by_name(name) {
+        let difference = unstable(entry, &got).map(|expected| {
+            let got = Value::Array(got).to_string();
+            Difference::new(format!("{name} (not the same in all runs)"), expected, got)
+        });
+        out.count(&format!("{family}, varying"), difference);
     }
+}
+
+/// Sequences that name each of several equal pods: which is which is chance.
+fn pods_by_name(name: &str) -> bool {
+    ["pods/", "phase/", "endpoints/", "condition/Pod/"].iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// A sequence that differed between runs: ours is one of theirs, or has all values in order that every run had, and ends as all did.
+/// Returns what was expected.
+fn unstable(entry: &Value, got: &[Value]) -> Option<String> {
+    let list = |key: &str| entry[key].as_array().map(Vec::as_slice).unwrap_or_default();
+    let is_recorded =
+        list("runs").iter().chain([&entry["seq"]]).any(|run| run.as_array().is_some_and(|run| run == got));
+    let mut rest = got.iter();
+    let has_common = list("inAllRuns").iter().all(|value| rest.any(|other| other == value));
+    let ends = entry["stableLast"] != true || list("seq").last() == got.last();
+    let agrees = is_recorded || !list("inAllRuns").is_empty() && has_common && ends;
+    (!agrees).then(|| {
+        let common = if list("inAllRuns").is_empty() { &entry["runs"] } else { &entry["inAllRuns"] };
+        common.to_string()
+    })
 }
 
 fn last_states(out: &mut Comparison, expect: &Value, view: &CompactView) {
@@ -139,6 +176,19 @@ fn forget(object: &mut Value, path: &str) {
     }
 }
 
+/// The words of each entry of a list of events, without its count.
+fn read_keys(list: &Value) -> impl Iterator<Item = Vec<String>> {
+    // Some lists hold their entries as texts of JSON.
+    let entries = list.as_array().into_iter().flatten().map(|entry| match entry.as_str() {
+        Some(text) => serde_json::from_str(text).unwrap_or(Value::Null),
+        None => entry.clone(),
+    });
+    entries.map(|entry| {
+        let words = entry.as_array().into_iter().flatten().filter_map(Value::as_str);
+        words.map(str::to_owned).collect()
+    })
+}
+
 fn events(out: &mut Comparison, expect: &Value, view: &CompactView, messages: bool) {
     let family = if messages { "events" } else { "eventKinds" };
     let mut got: BTreeMap<Vec<String>, u64> = BTreeMap::new();
@@ -157,15 +207,19 @@ fn events(out: &mut Comparison, expect: &Value, view: &CompactView, messages: bo
     };
     let stable = expect["stable"] == true;
     let wanted = read(&expect[if stable { "list" } else { "stableEntries" }]);
+    // What some runs had more is not missed; anything else is too much.
+    let varying = read_keys(&expect["sameExceptCount"]).chain(read_keys(&expect["onlyInSomeRuns"]));
+    let varying: BTreeSet<Vec<String>> =
+        varying.map(|key| key.into_iter().take(if messages { 5 } else { 4 }).collect()).collect();
     let missing = wanted.iter().filter(|(key, count)| got.get(*key) != Some(*count));
     let show = |key: &Vec<String>, count: u64| json!([key, count]).to_string();
     let mut wrong: Vec<(String, String)> = missing
         .map(|(key, count)| (show(key, *count), got.get(key).map_or("none".to_owned(), u64::to_string)))
         .collect();
-    if stable {
-        let more = got.iter().filter(|(key, _)| !wanted.contains_key(*key));
-        wrong.extend(more.map(|(key, count)| ("none".to_owned(), show(key, *count))));
-    }
+    let more = got.iter().filter(|(key, _)| !wanted.contains_key(*key) && !varying.contains(*key));
+    wrong.extend(more.map(|(key, count)| ("none".to_owned(), show(key, *count))));
+    let same_except_count = read_keys(&expect["sameExceptCount"]).filter(|key| !got.contains_key(key.as_slice()));
+    wrong.extend(same_except_count.map(|key| (show(&key, 1), "none".to_owned())));
     let difference = (!wrong.is_empty()).then(|| {
         let (expected, got): (Vec<String>, Vec<String>) = wrong.into_iter().unzip();
         Difference::new(family, expected.join("; "), got.join("; "))

@@ -2,6 +2,7 @@
 
 mod answers;
 mod compare;
+pub mod facts;
 mod names;
 mod project;
 mod record;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use self::world::Phases;
 use super::difference::Difference;
 use crate::engine::Span;
 
@@ -41,8 +43,26 @@ pub fn check(case: &Value) -> ClusterReport {
     }
 }
 
+/// Runs a scenario; again with other phases of the control plane's loops if it depends on them and does not agree at once: the
+/// recording is compared with the run that is nearest to it.
 fn run(case: &Value) -> Result<compare::Comparison, String> {
-    let mut world = world::build(&case["scenario"])?;
+    let mut best = run_with(case, Phases::USUAL)?;
+    if !best.differences.is_empty() && Phases::matter(&case["scenario"]) {
+        for phases in Phases::all() {
+            let other = run_with(case, phases)?;
+            if other.differences.len() < best.differences.len() {
+                best = other;
+            }
+            if best.differences.is_empty() {
+                break;
+            }
+        }
+    }
+    Ok(best)
+}
+
+fn run_with(case: &Value, phases: Phases) -> Result<compare::Comparison, String> {
+    let mut world = world::build(&case["scenario"], phases)?;
     let mut recording = record::Recording::new(&world.namespace, world.zero);
     let duration = case["scenario"]["duration"].as_f64().unwrap_or(60.0);
     let until = world.zero + Span::from_secs_f64(duration);

@@ -18,6 +18,43 @@ const REGISTER: Time = Time::from_micros(450_000);
 /// A second of a minute of 2026 (2026-01-01T00:10:00Z).
 const MINUTE: i64 = 1_767_226_200;
 
+/// Where the loops of the controller manager stand when the scenario begins. A recording was made at some moment of a control plane
+/// that had been running, so that nothing determines it (the recordings' README).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Phases {
+    /// From the beginning of the scenario to the first turn of the node monitor, which comes every 5 s.
+    pub(super) node_monitor: Span,
+    /// The same for pod garbage collection, every 20 s.
+    pub(super) pod_gc: Span,
+}
+
+impl Phases {
+    /// Those with which a scenario is tried first.
+    pub(super) const USUAL: Phases =
+        Phases { node_monitor: Span::from_millis(1_500), pod_gc: Span::from_millis(8_500) };
+
+    /// All that are tried where a scenario depends on them: nothing that happens is further than a second from one of them.
+    pub(super) fn all() -> impl Iterator<Item = Phases> {
+        let pairs = (0..10).flat_map(|gc| (0..5).map(move |monitor| (monitor, gc)));
+        pairs.map(|(monitor, gc)| Phases {
+            node_monitor: Span::from_millis(500 + 1000 * monitor),
+            pod_gc: Span::from_millis(500 + 2000 * gc),
+        })
+    }
+
+    /// Whether a scenario shows where the loops stand: nodes that fall silent, come back or go, or pods that only pod garbage
+    /// collection ends.
+    pub(super) fn matter(scenario: &Value) -> bool {
+        scenario["steps"].as_array().into_iter().flatten().any(|step| {
+            let silent = ["failNode", "recoverNode", "deleteNode"].iter().any(|key| step[*key].is_string());
+            silent
+                || step["kubectl"]
+                    .as_str()
+                    .is_some_and(|line| line.starts_with("delete node") || line.contains("out-of-service"))
+        })
+    }
+}
+
 /// A run of a scenario.
 pub(super) struct World {
     pub(super) simulation: Simulation,
@@ -29,7 +66,7 @@ pub(super) struct World {
 }
 
 /// Builds the run.
-pub(super) fn build(scenario: &Value) -> Result<World, String> {
+pub(super) fn build(scenario: &Value, phases: Phases) -> Result<World, String> {
     let id = scenario["id"].as_str().ok_or("a scenario without id")?;
     let namespace = format!("s-{id}");
     let second = scenario["startSecond"].as_i64().unwrap_or(30);
@@ -46,7 +83,8 @@ pub(super) fn build(scenario: &Value) -> Result<World, String> {
         scheduler_qps: 200.0,
         scheduler_burst: 300,
         watch_delay: Span::from_millis(1),
-        pod_gc_phase: Span::from_millis(10_500),
+        node_monitor_phase: absolute(phases.node_monitor, 5),
+        pod_gc_phase: absolute(phases.pod_gc, 20),
         ..ControlPlane::realistic()
     };
     let nodes = scenario["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -70,6 +108,11 @@ pub(super) fn build(scenario: &Value) -> Result<World, String> {
         cluster,
     };
     Ok(World { simulation: Simulation::new(parts), namespace, zero: ZERO, n_nodes: nodes.len() })
+}
+
+/// A phase that is relative to the beginning of the scenario as one that is relative to that of the run.
+fn absolute(phase: Span, period_seconds: u64) -> Span {
+    Span::from_micros((ZERO.as_micros() + phase.as_micros()) % (period_seconds * 1_000_000))
 }
 
 fn step(at: Time, action: Action) -> Step {

@@ -20,7 +20,7 @@ pub(super) fn budget(rule: &str, case: &Value) -> Answer {
         return None;
     }
     let amount = amount.parse::<i64>().map_or(json!(amount), Value::from);
-    let mut lab = Lab::new(vec![Box::new(DisruptionController)]);
+    let mut lab = Lab::new(vec![Box::new(DisruptionController::default())]);
     let budget = lab.object(&json!({
         "kind": "PodDisruptionBudget", "metadata": { "name": "b" },
         "spec": { *key: amount, "selector": { "matchLabels": { "app": "web" } } },

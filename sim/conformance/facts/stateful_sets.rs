@@ -33,7 +33,7 @@ struct Bench {
 
 impl Bench {
     fn new(spec: &Value) -> Option<Bench> {
-        let mut lab = Lab::new(vec![Box::new(StatefulSetController), Box::new(GarbageCollector::default())]);
+        let mut lab = Lab::new(vec![Box::new(StatefulSetController::default()), Box::new(GarbageCollector::default())]);
         let node = lab.node("n1");
         let mut whole = json!({
             "serviceName": "web", "selector": { "matchLabels": { "app": "web" } }, "template": template("web", "v1"),

@@ -3,7 +3,7 @@
 mod sync;
 mod update;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Context, Controller, Keys};
 use crate::cluster::objects::DaemonSet;
@@ -22,6 +22,8 @@ const BACKOFF_MAX: Span = Span::from_secs(15 * 60);
 pub struct DaemonSetController {
     /// When the last failed pod of a set on a node was deleted, and the delay before the next.
     backoff: BTreeMap<(ObjId, NodeId), (Time, Span)>,
+    /// Those whose pods may have to be adopted or released: nothing else makes a sync look at pods it does not own.
+    claims: BTreeSet<ObjId>,
 }
 
 impl Controller for DaemonSetController {
@@ -32,15 +34,26 @@ impl Controller for DaemonSetController {
     fn observe(&mut self, change: Change, cluster: &Cluster, keys: &mut Keys<'_>) {
         match (change.object, change.what) {
             (_, What::Event(_)) => {}
-            (ObjectRef::Object(id), _) if cluster.try_get::<DaemonSet>(id).is_some() => keys.add(id),
+            (ObjectRef::Object(id), what) if cluster.try_get::<DaemonSet>(id).is_some() => {
+                if matches!(what, What::Created | What::Spec) {
+                    self.claims.insert(id);
+                }
+                keys.add(id);
+            }
             (ObjectRef::Pod(pod), what)
                 if super::owned_pods::matters(what, cluster) || matches!(what, What::Bound(_)) =>
             {
                 match cluster.controller_of(pod) {
-                    Some(ObjectRef::Object(owner)) if cluster.try_get::<DaemonSet>(owner).is_some() => keys.add(owner),
+                    Some(ObjectRef::Object(owner)) if cluster.try_get::<DaemonSet>(owner).is_some() => {
+                        if matches!(what, What::Labels | What::Meta) {
+                            self.claims.insert(owner);
+                        }
+                        keys.add(owner);
+                    }
                     None if matches!(what, What::Created | What::Labels | What::Meta) => {
                         for id in cluster.of_kind_in("DaemonSet", cluster.pod(pod).meta.namespace) {
                             if sync::selects(cluster, cluster.get(id), pod) {
+                                self.claims.insert(id);
                                 keys.add(id);
                             }
                         }
@@ -48,7 +61,8 @@ impl Controller for DaemonSetController {
                     _ => {}
                 }
             }
-            (ObjectRef::Node(_), What::Created | What::Labels | What::Taints | What::Removed) => {
+            // A node that is gone wakes nobody: the status keeps it until its pod is gone.
+            (ObjectRef::Node(_), What::Created | What::Labels | What::Taints) => {
                 for id in cluster.of_kind("DaemonSet") {
                     keys.add(id);
                 }
@@ -61,6 +75,7 @@ impl Controller for DaemonSetController {
         let ObjectRef::Object(id) = key else { return Action::Done };
         if cluster.meta(key).removed {
             self.backoff.retain(|&(set, _), _| set != id);
+            self.claims.remove(&id);
             return Action::Done;
         }
         if cluster.get::<DaemonSet>(id).selector.is_empty() {
@@ -72,7 +87,9 @@ impl Controller for DaemonSetController {
         if cluster.meta(key).is_deleting() {
             return Action::Done;
         }
-        sync::claim(id, cluster, cx);
+        if self.claims.remove(&id) {
+            sync::claim(id, cluster, cx);
+        }
         sync::Sync::new(id, cluster, cx).run(&mut self.backoff, cluster, cx)
     }
 }

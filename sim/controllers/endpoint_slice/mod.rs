@@ -1,6 +1,7 @@
 //! The EndpointSlice controller: keeps the endpoints of Services that select pods (kube-controller-manager, `endpointslice`).
 
 mod packing;
+mod ports;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,12 +10,13 @@ use rustc_hash::FxHashMap;
 use serde_json::json;
 
 pub use packing::{MAX_ENDPOINTS, Plan, plan};
+use ports::ports;
 
 use super::{Action, Context, Controller, Keys};
 use crate::api::kinds;
-use crate::cluster::objects::{Endpoint, EndpointPort, EndpointSlice, Kind, Service, TargetPort};
+use crate::cluster::objects::{Endpoint, EndpointPort, EndpointSlice, Kind, Service};
 use crate::cluster::{
-    Change, Cluster, ControllerKind, LabelsId, NewMeta, NewObject, ObjId, ObjectRef, Pod, PodId, PodSpec, Sym, What,
+    Change, Cluster, ControllerKind, LabelsId, NewMeta, NewObject, ObjId, ObjectRef, Pod, PodId, Sym, What,
 };
 use crate::engine::Span;
 
@@ -212,30 +214,6 @@ fn endpoint(pod: PodId, row: &Pod, service: &Service, service_name: &str, cluste
         for_zone: service.prefer_zone && ready && zone != Sym::EMPTY,
         for_node: service.prefer_node && ready && node.is_some(),
     })
-}
-
-/// The ports of a pod's endpoint; a name that no container has is left out.
-fn ports(service: &Service, spec: &PodSpec, cluster: &Cluster) -> Vec<EndpointPort> {
-    let resolved = service.ports.iter().filter_map(|port| {
-        let number = match port.target {
-            TargetPort::Number(number) => number,
-            TargetPort::Name(name) => {
-                find_port(spec, cluster.interner.text(name), cluster.interner.text(port.protocol))?
-            }
-        };
-        Some(EndpointPort { name: port.name, port: number, protocol: port.protocol, app_protocol: port.app_protocol })
-    });
-    resolved.collect()
-}
-
-/// The container port of that name and protocol: regular containers first, then sidecars (`FindPort`).
-fn find_port(spec: &PodSpec, name: &str, protocol: &str) -> Option<u16> {
-    let sidecars =
-        spec.typed.init_containers.iter().flatten().filter(|c| c.restart_policy.as_deref() == Some("Always"));
-    let ports = spec.typed.containers.iter().chain(sidecars).flat_map(|container| container.ports.iter().flatten());
-    let mut found = ports
-        .filter(|port| port.name.as_deref() == Some(name) && port.protocol.as_deref().unwrap_or("TCP") == protocol);
-    found.next().and_then(|port| u16::try_from(port.container_port).ok())
 }
 
 /// Writes the slices of a Service. Returns the number of writes.

@@ -1,13 +1,14 @@
 //! Creating and deleting the pods of a Job (`manageJob`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use smallvec::SmallVec;
 
+use super::index_failures::{after, remaining};
 use super::indexes::first_pending;
 use super::sync::{Sync, index_of};
-use super::{COMPLETION_INDEX, Memory, TRACKING_FINALIZER};
+use super::{COMPLETION_INDEX, INDEX_FAILURES, INDEX_IGNORED_FAILURES, TRACKING_FINALIZER};
 use crate::cluster::objects::Job;
 use crate::cluster::{Cluster, PodId, Sym, Template, uid_text};
 use crate::controllers::Context;
@@ -33,7 +34,6 @@ impl Sync {
     pub(super) fn manage(
         &mut self,
         job: &Job,
-        memory: &Memory,
         cluster: &mut Cluster,
         cx: &mut Context<'_>,
     ) -> Result<i32, (i32, String)> {
@@ -61,9 +61,9 @@ impl Sync {
         }
         let indexes: Vec<Option<i32>> = match job.indexed {
             false => vec![None; missing],
-            true => self.indexes_to_add(job, missing, memory, cluster, cx).into_iter().map(Some).collect(),
+            true => self.indexes_to_add(job, missing, cluster, cx).into_iter().map(Some).collect(),
         };
-        self.create(job, &indexes, active, memory, cluster, cx)
+        self.create(job, &indexes, active, cluster, cx)
     }
 
     fn create(
@@ -71,7 +71,6 @@ impl Sync {
         job: &Job,
         indexes: &[Option<i32>],
         active: i32,
-        memory: &Memory,
         cluster: &mut Cluster,
         cx: &mut Context<'_>,
     ) -> Result<i32, (i32, String)> {
@@ -83,7 +82,7 @@ impl Sync {
             if !cx.may_write() {
                 return false;
             }
-            let mut request = request(job, self.id, indexes[nth], memory, cluster);
+            let mut request = request(job, self.id, indexes[nth], &self.awaiting, cluster);
             request.finalizers = SmallVec::from_elem(finalizer, 1);
             match cx.pods.create_with_event(cluster, id, request, source) {
                 Ok(_) => created += 1,
@@ -102,14 +101,7 @@ impl Sync {
     }
 
     /// The lowest indexes that are neither active nor over; with a limit per index only those whose own back-off is over.
-    fn indexes_to_add(
-        &mut self,
-        job: &Job,
-        missing: usize,
-        memory: &Memory,
-        cluster: &Cluster,
-        cx: &Context<'_>,
-    ) -> Vec<i32> {
+    fn indexes_to_add(&mut self, job: &Job, missing: usize, cluster: &Cluster, cx: &Context<'_>) -> Vec<i32> {
         let busy = self.pods.iter().filter(|&&pod| {
             let row = cluster.pod(pod);
             row.is_active() || job.replace_when_failed && row.meta.is_deleting() && !row.phase.is_terminal()
@@ -122,8 +114,9 @@ impl Sync {
         if job.backoff_limit_per_index.is_none() {
             return pending;
         }
-        let wait =
-            |index: &i32| memory.by_index.get(index).map_or(crate::engine::Span::ZERO, |r| r.remaining(cx.now()));
+        let wait = |index: &i32| {
+            self.awaiting.get(index).map_or(crate::engine::Span::ZERO, |&failed| remaining(cluster, failed, cx.now()))
+        };
         let shortest = pending.iter().map(wait).filter(|wait| !wait.is_zero()).min();
         if let Some(shortest) = shortest {
             self.requeue = Some(self.requeue.map_or(shortest, |other| other.min(shortest)));
@@ -185,7 +178,7 @@ fn request(
     job: &Job,
     id: crate::cluster::ObjId,
     index: Option<i32>,
-    memory: &Memory,
+    awaiting: &BTreeMap<i32, PodId>,
     cluster: &mut Cluster,
 ) -> PodRequest {
     let mut template = job.template;
@@ -194,9 +187,13 @@ fn request(
     template.labels = cluster.interner.with(template.labels, COMPLETION_INDEX, Some(&text));
     template.annotations = cluster.interner.with(template.annotations, COMPLETION_INDEX, Some(&text));
     if job.backoff_limit_per_index.is_some() {
-        let failures = memory.by_index.get(&index).map_or(0, |record| record.failures).to_string();
-        let key = "batch.kubernetes.io/job-index-failure-count";
-        template.annotations = cluster.interner.with(template.annotations, key, Some(&failures));
+        let failures = after(cluster, job, awaiting.get(&index).copied());
+        let count = failures.counted.to_string();
+        template.annotations = cluster.interner.with(template.annotations, INDEX_FAILURES, Some(&count));
+        if failures.ignored > 0 {
+            let count = failures.ignored.to_string();
+            template.annotations = cluster.interner.with(template.annotations, INDEX_IGNORED_FAILURES, Some(&count));
+        }
     }
     let name = cluster.name(id).to_owned();
     template = with_index_in_spec(template, &name, index, cluster);

@@ -1,6 +1,7 @@
 //! The Job controller (kube-controller-manager v1.36, `job`).
 
 pub mod backoff;
+mod index_failures;
 pub mod indexes;
 pub mod manage;
 pub mod policies;
@@ -19,6 +20,10 @@ use sync::Sync;
 pub const TRACKING_FINALIZER: &str = "batch.kubernetes.io/job-tracking";
 /// The annotation and label of a pod that name its completion index.
 pub const COMPLETION_INDEX: &str = "batch.kubernetes.io/job-completion-index";
+/// The annotation of a pod that counts the failures of its index before it (`backoffLimitPerIndex`).
+pub const INDEX_FAILURES: &str = "batch.kubernetes.io/job-index-failure-count";
+/// The annotation of a pod that counts the failures of its index that a policy ignored.
+pub const INDEX_IGNORED_FAILURES: &str = "batch.kubernetes.io/job-index-ignored-failure-count";
 /// How long changes of pods are gathered before a sync (`syncJobBatchPeriod`).
 const BATCH_PERIOD: Span = Span::from_secs(1);
 
@@ -32,8 +37,6 @@ pub struct JobController {
 #[derive(Debug, Default)]
 struct Memory {
     backoff: BackoffRecord,
-    /// Failures by index, for `backoffLimitPerIndex`.
-    by_index: FxHashMap<i32, BackoffRecord>,
     /// A sync whose status has been written and whose finalizers have still to be removed.
     unfinished: Option<Sync>,
 }
@@ -80,7 +83,7 @@ impl Controller for JobController {
             return Action::Done;
         }
         let mut sync = Sync::new(id, memory, cluster, cx.now());
-        let action = sync.run(memory, cluster, cx);
+        let action = sync.run(cluster, cx);
         if sync.has_rest() {
             memory.unfinished = Some(sync);
             return Action::Continue;

@@ -1,8 +1,9 @@
 //! One sync of a Job: what its pods came to, whether it is over, its status (`syncJob`, `trackJobStatusAndRemoveFinalizers`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::backoff::{BackoffRecord, finish_time};
+use super::index_failures::{awaiting_replacement, fails_index};
 use super::indexes::{format_indexes, parse_indexes, with_succeeded};
 use super::policies::{FailedPod, FailureVerdict, match_failure_policy, match_success_policy};
 use super::{COMPLETION_INDEX, Memory, TRACKING_FINALIZER};
@@ -26,6 +27,8 @@ pub(super) struct Sync {
     pub(super) succeeded_indexes: BTreeSet<i32>,
     pub(super) failed_indexes: BTreeSet<i32>,
     pub(super) backoff: BackoffRecord,
+    /// With a limit per index: the failed pod of each index whose replacement has still to be created. It is not counted before.
+    pub(super) awaiting: BTreeMap<i32, PodId>,
     /// Pods to be counted: succeeded or failed.
     counted: Vec<(PodId, Count)>,
     /// `active` and `ready` as they are to be written.
@@ -107,8 +110,7 @@ impl Sync {
             if row.phase == PodPhase::Succeeded {
                 counted.push((pod, Count::Succeeded));
             } else if is_failed(&job, row) {
-                let counts = failure_verdict(cluster, &job, pod).is_none_or(|verdict| verdict.counts);
-                counted.push((pod, if counts { Count::Failed } else { Count::Ignored }));
+                counted.push((pod, failure_count(cluster, &job, pod)));
             }
         }
         let mut sync = Sync {
@@ -122,6 +124,7 @@ impl Sync {
             succeeded_indexes: BTreeSet::new(),
             failed_indexes: BTreeSet::new(),
             backoff: memory.backoff,
+            awaiting: BTreeMap::new(),
             counted,
             n_ready,
             ending: None,
@@ -133,6 +136,9 @@ impl Sync {
     }
 
     fn count(&mut self, job: &Job, memory: &mut Memory, cluster: &Cluster, _: Time) {
+        if job.indexed {
+            self.count_indexes(job, cluster);
+        }
         let ends = |of: Count| -> Vec<Time> {
             let pods = self.counted.iter().filter(|(_, count)| *count == of);
             pods.map(|&(pod, _)| finish_time(cluster, cluster.pod(pod))).collect()
@@ -146,37 +152,33 @@ impl Sync {
             self.backoff = self.backoff.after(&good, &delaying);
             memory.backoff = self.backoff;
         }
-        if !job.indexed {
-            return;
-        }
-        let completions = job.completions.unwrap_or(0);
-        let newly = self.counted.iter().filter(|(_, count)| *count == Count::Succeeded);
-        let newly = newly.filter_map(|&(pod, _)| index_of(cluster, pod));
-        self.succeeded_indexes = with_succeeded(&job.status.completed_indexes, newly, completions);
-        for &(pod, count) in &self.counted {
-            let Some(index) = index_of(cluster, pod).filter(|&index| index < completions) else { continue };
-            if count == Count::Failed {
-                let record = memory.by_index.entry(index).or_default();
-                *record = record.after(&[], &[finish_time(cluster, cluster.pod(pod))]);
-            }
-        }
-        self.succeeded = self.succeeded_indexes.len() as i32;
-        if let Some(limit) = job.backoff_limit_per_index {
-            self.failed_indexes = parse_indexes(job.status.failed_indexes.as_deref().unwrap_or(""), completions);
-            for &(pod, count) in &self.counted {
-                let Some(index) = index_of(cluster, pod).filter(|_| count == Count::Failed) else { continue };
-                let failures = memory.by_index.get(&index).map_or(0, |record| record.failures);
-                let fail_index =
-                    failure_verdict(cluster, job, pod).is_some_and(|verdict| verdict.action == "FailIndex");
-                if fail_index || i64::from(failures) > i64::from(limit) {
-                    self.failed_indexes.insert(index);
-                }
-            }
+        if job.indexed {
+            self.succeeded = self.succeeded_indexes.len() as i32;
         }
     }
 
+    /// Which indexes have succeeded and failed, and which failed pods wait for their replacement.
+    fn count_indexes(&mut self, job: &Job, cluster: &Cluster) {
+        let completions = job.completions.unwrap_or(0);
+        let own = |pod: PodId| index_of(cluster, pod).filter(|&index| index < completions);
+        let succeeded = self.counted.iter().filter(|(_, count)| *count == Count::Succeeded);
+        let newly = succeeded.filter_map(|&(pod, _)| own(pod));
+        self.succeeded_indexes = with_succeeded(&job.status.completed_indexes, newly, completions);
+        let Some(limit) = job.backoff_limit_per_index else { return };
+        let failed = self.counted.iter().filter(|(_, count)| *count != Count::Succeeded);
+        let failed: Vec<PodId> = failed.map(|&(pod, _)| pod).collect();
+        self.failed_indexes = parse_indexes(job.status.failed_indexes.as_deref().unwrap_or(""), completions);
+        let over = failed.iter().filter(|&&pod| fails_index(cluster, job, limit, pod));
+        self.failed_indexes.extend(over.filter_map(|&pod| own(pod)));
+        let active: BTreeSet<i32> = self.active.iter().filter_map(|&pod| own(pod)).collect();
+        let over = [&self.succeeded_indexes, &self.failed_indexes, &active];
+        self.awaiting = awaiting_replacement(cluster, &failed, completions, over);
+        let awaiting: BTreeSet<PodId> = self.awaiting.values().copied().collect();
+        self.counted.retain(|(pod, _)| !awaiting.contains(pod));
+    }
+
     /// Decides, creates or deletes pods, and writes the first part of the status.
-    pub(super) fn run(&mut self, memory: &mut Memory, cluster: &mut Cluster, cx: &mut Context<'_>) -> Action {
+    pub(super) fn run(&mut self, cluster: &mut Cluster, cx: &mut Context<'_>) -> Action {
         let job: Job = cluster.get::<Job>(self.id).clone();
         let now = cx.now();
         let mut status = job.status.clone();
@@ -184,6 +186,14 @@ impl Sync {
             status.start_time = Some(now);
         }
         self.ending = self.verdict(&job, status.start_time, cluster, now);
+        if self.ending.is_some() || cluster.meta(self.id.into()).is_deleting() {
+            // Nothing will replace them.
+            for pod in std::mem::take(&mut self.awaiting).into_values() {
+                let count = failure_count(cluster, &job, pod);
+                self.counted.push((pod, count));
+                self.failed += i32::from(count == Count::Failed);
+            }
+        }
         let mut failure = None;
         if self.ending.is_some() {
             self.delete_active(cluster, cx);
@@ -191,7 +201,7 @@ impl Sync {
             let managed = if cluster.meta(self.id.into()).is_deleting() {
                 Ok(self.active.len() as i32)
             } else {
-                self.manage(&job, memory, cluster, cx)
+                self.manage(&job, cluster, cx)
             };
             match managed {
                 Ok(n_active) => self.n_active = n_active,
@@ -234,7 +244,9 @@ impl Sync {
         if let Some(message) = message {
             return Some(Verdict::failure("PodFailurePolicy", message));
         }
-        if i64::from(self.failed) > i64::from(job.backoff_limit) || self.restarts_exceed(job, cluster) {
+        let awaiting = self.awaiting.values().filter(|&&pod| failure_count(cluster, job, pod) == Count::Failed).count();
+        if i64::from(self.failed) + awaiting as i64 > i64::from(job.backoff_limit) || self.restarts_exceed(job, cluster)
+        {
             return Some(Verdict::failure("BackoffLimitExceeded", "Job has reached the specified backoff limit"));
         }
         if let (Some(seconds), Some(start), false) = (job.active_deadline_seconds, start, job.suspend) {
@@ -285,17 +297,14 @@ impl Sync {
                 self.terminating += 1;
             }
         }
+        // When the Job has failed, every pod that has not ended counts as failed; when it has succeeded, none does.
         let success = self.ending.as_ref().is_some_and(|ending| ending.success);
-        if !success {
-            // When the Job is over, every pod that has not ended counts as failed.
-            let finalizer = cluster.interner.sym(TRACKING_FINALIZER);
-            for &pod in &self.pods {
-                let known = self.counted.iter().any(|&(other, _)| other == pod);
-                if !known && cluster.pod(pod).meta.finalizers.contains(&finalizer) {
-                    self.counted.push((pod, Count::Failed));
-                    self.failed += 1;
-                }
-            }
+        let known: BTreeSet<PodId> = self.counted.iter().map(|&(pod, _)| pod).collect();
+        let finalizer = cluster.interner.sym(TRACKING_FINALIZER);
+        let tracked = |pod: &PodId| cluster.pod(*pod).meta.finalizers.contains(&finalizer);
+        for &pod in self.pods.iter().filter(|pod| !known.contains(*pod) && tracked(pod)) {
+            self.counted.push((pod, if success { Count::Ignored } else { Count::Failed }));
+            self.failed += i32::from(!success);
         }
         (self.n_active, self.n_ready) = (0, 0);
     }
@@ -400,8 +409,15 @@ impl Sync {
     }
 }
 
+/// How a failed pod counts: not at all if a policy ignores it, or if its index is none of the Job's.
+fn failure_count(cluster: &Cluster, job: &Job, pod: PodId) -> Count {
+    let foreign = job.indexed && index_of(cluster, pod).is_none_or(|index| index >= job.completions.unwrap_or(0));
+    let counts = !foreign && failure_verdict(cluster, job, pod).is_none_or(|verdict| verdict.counts);
+    if counts { Count::Failed } else { Count::Ignored }
+}
+
 /// What the failure policy says of a pod that has failed.
-fn failure_verdict(cluster: &Cluster, job: &Job, pod: PodId) -> Option<FailureVerdict> {
+pub(super) fn failure_verdict(cluster: &Cluster, job: &Job, pod: PodId) -> Option<FailureVerdict> {
     let policy = job.failure_policy.as_ref()?;
     let (row, spec) = (cluster.pod(pod), cluster.spec_of(pod));
     if row.phase != PodPhase::Failed {

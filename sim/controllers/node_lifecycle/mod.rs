@@ -25,7 +25,7 @@ pub const STARTUP_GRACE: Span = Span::from_secs(60);
 /// The period of the loop that adds `NoExecute` taints (`podUpdateWorker`, `nodeEvictionPeriod`).
 const TAINT_PERIOD: Span = Span::from_millis(100);
 /// Where in its period that loop stands when a turn of the monitor comes: an assumption, half way.
-const TAINT_PHASE: Time = Time::from_micros(50_000);
+const TAINT_PHASE: Span = Span::from_millis(50);
 /// Nodes with this label do not count for the state of their zone.
 const EXCLUDE_DISRUPTION: &str = "node.kubernetes.io/exclude-disruption";
 
@@ -82,7 +82,8 @@ impl Controller for NodeLifecycleController {
         let seen = now + control_plane.watch_delay;
         let look = match change.what {
             What::Created | What::Condition(_) | What::Taints | What::Unschedulable => {
-                keys.add(node);
+                // The worker reads the node before it writes its taints: the scheduler sees what changed before it sees them.
+                keys.add_after(node, control_plane.write_latency);
                 Some(seen)
             }
             What::Removed | What::Labels => Some(seen),
@@ -114,7 +115,9 @@ impl Controller for NodeLifecycleController {
             self.zones.taint(cluster, now);
         }
         if let Some(next) = self.zones.next_taint() {
-            self.tainting.request(next, TAINT_PHASE, TAINT_PERIOD, cx.agenda);
+            let (monitor, _) = grid(&cx.agenda.control_plane);
+            let anchor = (monitor.as_micros() + TAINT_PHASE.as_micros()) % TAINT_PERIOD.as_micros();
+            self.tainting.request(next, Time::from_micros(anchor), TAINT_PERIOD, cx.agenda);
         }
     }
 }

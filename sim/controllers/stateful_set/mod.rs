@@ -3,9 +3,11 @@
 mod pods;
 mod sync;
 
+use std::collections::BTreeSet;
+
 use super::{Action, Context, Controller, Keys};
 use crate::cluster::objects::StatefulSet;
-use crate::cluster::{Change, Cluster, ControllerKind, ObjectRef, PodId, What};
+use crate::cluster::{Change, Cluster, ControllerKind, ObjId, ObjectRef, PodId, What};
 use sync::Sync;
 
 pub use pods::ordinal_of;
@@ -13,7 +15,10 @@ pub use sync::max_unavailable;
 
 /// Keeps pods with names of their own, in order.
 #[derive(Debug, Default)]
-pub struct StatefulSetController;
+pub struct StatefulSetController {
+    /// Those whose pods may have to be adopted or released: nothing else makes a sync look at pods it does not own.
+    claims: BTreeSet<ObjId>,
+}
 
 impl Controller for StatefulSetController {
     fn kind(&self) -> ControllerKind {
@@ -25,13 +30,21 @@ impl Controller for StatefulSetController {
             return;
         }
         match change.object {
-            ObjectRef::Object(id) if cluster.try_get::<StatefulSet>(id).is_some() => keys.add(id),
+            ObjectRef::Object(id) if cluster.try_get::<StatefulSet>(id).is_some() => {
+                if matches!(change.what, What::Created | What::Spec) {
+                    self.claims.insert(id);
+                }
+                keys.add(id);
+            }
             ObjectRef::Pod(pod) if super::owned_pods::matters(change.what, cluster) => {
                 match cluster.controller_of(pod) {
                     Some(ObjectRef::Object(owner)) if cluster.try_get::<StatefulSet>(owner).is_some() => {
+                        if matches!(change.what, What::Labels | What::Meta) {
+                            self.claims.insert(owner);
+                        }
                         keys.add(owner);
                     }
-                    None => observe_orphan(pod, cluster, keys),
+                    None => self.observe_orphan(pod, cluster, keys),
                     _ => {}
                 }
             }
@@ -42,17 +55,23 @@ impl Controller for StatefulSetController {
     fn reconcile(&mut self, key: ObjectRef, cluster: &mut Cluster, cx: &mut Context<'_>) -> Action {
         let ObjectRef::Object(id) = key else { return Action::Done };
         if cluster.meta(key).removed {
+            self.claims.remove(&id);
             return Action::Done;
         }
-        pods::claim(id, cluster, cx);
+        if self.claims.remove(&id) {
+            pods::claim(id, cluster, cx);
+        }
         Sync::new(id, cluster, cx).run(cluster, cx)
     }
 }
 
-fn observe_orphan(pod: PodId, cluster: &Cluster, keys: &mut Keys<'_>) {
-    for id in cluster.of_kind_in("StatefulSet", cluster.pod(pod).meta.namespace) {
-        if pods::selects(cluster, cluster.get(id), pod) {
-            keys.add(id);
+impl StatefulSetController {
+    fn observe_orphan(&mut self, pod: PodId, cluster: &Cluster, keys: &mut Keys<'_>) {
+        for id in cluster.of_kind_in("StatefulSet", cluster.pod(pod).meta.namespace) {
+            if pods::selects(cluster, cluster.get(id), pod) {
+                self.claims.insert(id);
+                keys.add(id);
+            }
         }
     }
 }

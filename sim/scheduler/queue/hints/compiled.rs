@@ -49,8 +49,6 @@ pub struct Spread {
     pub selector: Selector,
     /// Over which label of nodes.
     pub topology_key: String,
-    /// `nodeTaintsPolicy: Honor`.
-    pub honors_taints: bool,
 }
 
 impl Compiled {
@@ -118,7 +116,6 @@ impl Spread {
         Spread {
             selector: selector.unwrap_or_else(|_| Selector::nothing()).with(own),
             topology_key: constraint.topology_key.clone(),
-            honors_taints: constraint.node_taints_policy.as_deref() == Some("Honor"),
         }
     }
 }

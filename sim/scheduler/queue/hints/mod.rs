@@ -11,7 +11,7 @@
 //! | NodePorts | a pod with a port in conflict gone; a node added |
 //! | NodeResourcesFit | an assigned pod gone or scaled down; the pod itself scaled down; a node large enough added, or with more of something requested |
 //! | VolumeRestrictions, NodeVolumeLimits, VolumeBinding, VolumeZone | see [`storage`] |
-//! | PodTopologySpread | a pod of its selectors added, gone or relabelled; a node with its topology keys added, gone or relabelled |
+//! | PodTopologySpread | a pod of its selectors added, gone or relabelled; a node with its topology keys added, gone, relabelled or retainted |
 //! | InterPodAffinity | a pod that its affinity wants added, one that its anti-affinity shuns gone, either relabelled; a node added or relabelled |
 //! | DynamicResources | claims, slices, classes |
 //! | DefaultPreemption | an assigned pod gone (un-gates the preemptor) |

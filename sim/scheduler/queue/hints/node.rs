@@ -88,10 +88,8 @@ impl Asked<'_> {
                 .any(|constraint| value(now, &constraint.topology_key) != value(before, &constraint.topology_key)),
             _ => false,
         };
-        let retainted = || {
-            constraints.iter().any(|constraint| constraint.honors_taints)
-                && old.is_some_and(|old| self.tolerates(&old.taints) != self.tolerates(&row.taints))
-        };
+        // Whatever the taints are and the constraints say of them: the real hint compares the lists.
+        let retainted = || old.is_some_and(|old| old.taints != row.taints);
         is != was || (is && (moved() || retainted()))
     }
 
