@@ -155,7 +155,7 @@ const PARTS: &[(&str, &str)] = &[
     ("storage", "the scheduler's volume plugins; no binding, attaching or mounting yet"),
     (
         "failures",
-        "nodes crash or are cut off, one by one or by zone or label, scripted or drawn; other parts do not fail yet",
+        "scripted or drawn, alone or by zone, rack or label: nodes crash, are cut off or slow, kubelets and containers die, image registry, API server, etcd, scheduler and controller-manager fail, with leader election; clocks agree, admission webhooks and DNS do not fail; events of a kubelet that is cut off are lost",
     ),
 ];
 

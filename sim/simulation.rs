@@ -6,7 +6,8 @@ use std::fmt;
 use crate::client::Client;
 use crate::cluster::objects::{HorizontalPodAutoscaler, Kind};
 use crate::cluster::{
-    Agenda, Change, Cluster, Component, Event, METRIC_RESOLUTION, ObjectRef, Observer, Queued, SchedulerEvent, What,
+    Agenda, Change, Cluster, Component, Event, METRIC_RESOLUTION, NO_CAUSE, ObjectRef, Observer, Queued,
+    SchedulerEvent, What,
 };
 use crate::controllers::Controllers;
 use crate::engine::{Span, Time};
@@ -300,8 +301,30 @@ impl Simulation {
         self.cluster.metrics_api.served && matches!(object, ObjectRef::Object(id) if is(id))
     }
 
-    /// Shows the changes of the event just handled to everyone, in order.
+    /// Shows the changes of the event just handled to everyone, in order; then what happened to the control plane.
     fn settle(&mut self, observers: &mut [&mut dyn Observer]) {
+        self.show_changes(observers);
+        let mut outages = Vec::new();
+        self.cluster.take_outages(&mut outages);
+        let now = self.agenda.now();
+        for &outage in &outages {
+            observers.iter_mut().for_each(|observer| observer.outage(now, outage, &self.cluster));
+            self.agenda.set_cause(NO_CAUSE);
+            self.kubelets.outage(outage, &mut self.cluster, &mut self.agenda);
+            self.controllers.outage(outage, &mut self.cluster, &mut self.agenda);
+            self.scheduler.outage(outage, &mut self.cluster, &mut self.agenda);
+            self.faults.outage(outage, &mut self.cluster, &mut self.agenda);
+            self.client.outage(outage, &mut self.cluster, &mut self.agenda);
+        }
+        if !outages.is_empty() {
+            self.show_changes(observers);
+        }
+        if self.check_every_event {
+            self.cluster.check().unwrap_or_else(|error| panic!("at {now}: {error}"));
+        }
+    }
+
+    fn show_changes(&mut self, observers: &mut [&mut dyn Observer]) {
         let mut changes = std::mem::take(&mut self.changes);
         self.cluster.take_changes(&mut changes);
         let (now, cause) = (self.agenda.now(), self.agenda.cause());
@@ -326,8 +349,5 @@ impl Simulation {
         }
         changes.clear();
         self.changes = changes;
-        if self.check_every_event {
-            self.cluster.check().unwrap_or_else(|error| panic!("at {now}: {error}"));
-        }
     }
 }

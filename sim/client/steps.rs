@@ -11,7 +11,7 @@ use super::ownership::Ownership;
 use super::select::select;
 use super::submit::{Submission, apply_step, submit};
 use super::{Action, ArrivalSource, ArrivingPod, EvictionAnswer, verbs};
-use crate::cluster::{Agenda, Change, Cluster, Component, Event, PodId, Propagation, What, WorkloadEvent};
+use crate::cluster::{Agenda, Change, Cluster, Component, Event, Outage, PodId, Propagation, What, WorkloadEvent};
 use crate::engine::{Span, Time};
 use crate::kubectl::command::{self, Command};
 
@@ -68,6 +68,8 @@ pub struct Client {
     /// Who manages the fields of what clients wrote.
     ownership: Ownership,
     n_arrived: u64,
+    /// What waits for the end of an outage: owners of arriving pods and new machines try until they are served.
+    held: Vec<WorkloadEvent>,
 }
 
 impl Client {
@@ -290,11 +292,41 @@ impl Component for Client {
     }
 
     fn handle(&mut self, event: WorkloadEvent, cluster: &mut Cluster, agenda: &mut Agenda) {
+        if let Some(refusal) = cluster.refusal() {
+            return self.refuse(event, refusal, cluster, agenda);
+        }
         match event {
             WorkloadEvent::Step(idx) => self.do_step(idx, cluster, agenda),
             WorkloadEvent::Arrival(source) => self.arrive(source, cluster, agenda),
             WorkloadEvent::Continue(idx) => self.go_on(idx, cluster, agenda),
             WorkloadEvent::Departure(pod) => cluster.delete_pod(pod, Some(0)),
+        }
+    }
+
+    fn outage(&mut self, outage: Outage, _: &mut Cluster, agenda: &mut Agenda) {
+        if outage == Outage::Writable(true) {
+            for event in std::mem::take(&mut self.held) {
+                agenda.after(Span::ZERO, Event::Workload(event));
+            }
+        }
+    }
+}
+
+impl Client {
+    /// The API cannot be written to. A command of kubectl fails at once and is not tried again; what machines do is.
+    fn refuse(&mut self, event: WorkloadEvent, refusal: &str, cluster: &mut Cluster, agenda: &mut Agenda) {
+        match event {
+            WorkloadEvent::Step(idx) => match self.steps.get(idx as usize).map(|step| &step.action) {
+                Some(Action::AddNode(_)) => self.held.push(event),
+                Some(Action::FailNode(_) | Action::RecoverNode(_)) => self.do_step(idx, cluster, agenda),
+                _ => self.fail(idx, refusal.to_owned(), agenda.now()),
+            },
+            WorkloadEvent::Continue(idx) => {
+                if self.requests.remove(&idx).is_some() | self.drains.remove(&idx).is_some() {
+                    self.fail(idx, refusal.to_owned(), agenda.now());
+                }
+            }
+            WorkloadEvent::Arrival(_) | WorkloadEvent::Departure(_) => self.held.push(event),
         }
     }
 }

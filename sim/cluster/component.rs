@@ -2,6 +2,7 @@
 
 use super::agenda::Agenda;
 use super::change::Change;
+use super::outage::Outage;
 use super::store::Cluster;
 
 /// A part of the simulated world: the scheduler, a controller, the kubelets, the network, the faults.
@@ -15,6 +16,9 @@ pub trait Component {
     /// Called after every event, once per change, in order. The cluster shows the state after all changes of the event. It may
     /// only note and schedule, never write: settling always ends.
     fn observe(&mut self, change: Change, cluster: &Cluster, agenda: &mut Agenda);
+
+    /// Something happened to the control plane: called after the changes of the event have been observed.
+    fn outage(&mut self, _: Outage, _: &mut Cluster, _: &mut Agenda) {}
 
     /// One event of this component happens.
     fn handle(&mut self, event: Self::Event, cluster: &mut Cluster, agenda: &mut Agenda);

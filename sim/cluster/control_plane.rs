@@ -40,6 +40,8 @@ pub struct ControlPlane {
     pub node_monitor_phase: Span,
     /// When pod garbage collection runs first: the same assumption for its period of 20 s.
     pub pod_gc_phase: Span,
+    /// Replicas of kube-controller-manager and of kube-scheduler, of which one each leads.
+    pub replicas: u8,
 }
 
 /// Latencies that are drawn anew each time.
@@ -53,6 +55,17 @@ pub struct DrawnLatencies {
     pub bind: Option<Distribution>,
     /// For `scheduling_latency`.
     pub scheduling: Option<Distribution>,
+    /// How much slower than this the API server answers at present.
+    pub slow: Slowness,
+}
+
+/// An API server that is slow.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Slowness {
+    /// Latencies are this many times as long; 0 for as they are.
+    factor: f64,
+    /// And these longer.
+    extra: Vec<Distribution>,
 }
 
 /// Which latency is meant.
@@ -114,6 +127,7 @@ impl ControlPlane {
             node_monitor_grace_period: Span::from_secs(50),
             node_monitor_phase: Span::from_secs(2),
             pod_gc_phase: Span::from_secs(10),
+            replicas: 1,
         }
     }
 
@@ -126,14 +140,50 @@ impl ControlPlane {
             Latency::Bind => (&self.drawn.bind, self.bind_latency, 2),
             Latency::Scheduling => (&self.drawn.scheduling, self.scheduling_latency, 3),
         };
+        let slow = Some(&self.drawn.slow).filter(|_| which != Latency::Scheduling);
+        let extra = slow.map_or(&[][..], |slow| slow.extra.as_slice());
+        if extra.iter().any(|extra| extra.as_constant().is_none()) || !extra.is_empty() && drawn.is_some() {
+            let mut stream =
+                draws.stream(Purpose::WatchDelay, entity & ((1 << 56) - 1), turn.wrapping_mul(4).wrapping_add(kind));
+            let own = match drawn {
+                Some(distribution) => times(distribution.sample_span(&mut stream), self.drawn.slow.factor),
+                None => fixed.saturating_sub(extra.iter().map(median).sum()),
+            };
+            return own + extra.iter().map(|extra| extra.sample_span(&mut stream)).sum();
+        }
         match drawn {
             None => fixed,
             Some(distribution) => {
                 let turn = turn.wrapping_mul(4).wrapping_add(kind);
-                distribution.sample_span(&mut draws.stream(Purpose::WatchDelay, entity & ((1 << 56) - 1), turn))
+                let span =
+                    distribution.sample_span(&mut draws.stream(Purpose::WatchDelay, entity & ((1 << 56) - 1), turn));
+                slow.map_or(span, |slow| times(span, slow.factor))
             }
         }
     }
+
+    /// This control plane with an API server that is `factor` times as slow, and slower by `extra`. Scheduling itself is not.
+    pub fn slowed(&self, factor: f64, extra: Vec<Distribution>) -> ControlPlane {
+        let more: Span = extra.iter().map(median).sum();
+        let slow = |span: Span| times(span, factor) + more;
+        ControlPlane {
+            watch_delay: slow(self.watch_delay),
+            write_latency: slow(self.write_latency),
+            bind_latency: slow(self.bind_latency),
+            drawn: DrawnLatencies { slow: Slowness { factor, extra }, ..self.drawn.clone() },
+            ..self.clone()
+        }
+    }
+}
+
+/// What those take who do not draw.
+fn median(distribution: &Distribution) -> Span {
+    Span::from_micros((distribution.quantile(0.5) + 0.5) as u64)
+}
+
+/// `span` times `factor`; 0 is as it is.
+fn times(span: Span, factor: f64) -> Span {
+    if factor == 0.0 || factor == 1.0 { span } else { Span::from_secs_f64(span.as_secs_f64() * factor) }
 }
 
 impl Default for ControlPlane {

@@ -1,6 +1,7 @@
 //! `Event`: what will happen. One closed `Copy` enum for the whole simulation, so that the queue holds plain data.
 
 use super::ids::{NodeId, ObjectRef, PodId};
+use super::outage::Elected;
 use crate::engine::{self, Phase};
 
 /// What will happen at an instant of virtual time.
@@ -29,6 +30,22 @@ pub enum FaultEvent {
     Begin(u32),
     /// The fault of this index ends.
     End(u32),
+    /// A replica of a process without a leader tries to become it.
+    Candidate {
+        /// Which process.
+        process: Elected,
+        /// Which of its replicas.
+        replica: u8,
+        /// The turn of the election: a stale try is dropped.
+        turn: u32,
+    },
+    /// A leader that could not renew its lease gives up.
+    GivesUp {
+        /// Which process.
+        process: Elected,
+        /// The turn of the election.
+        turn: u32,
+    },
 }
 
 /// An arrival or a step of the scenario.

@@ -24,6 +24,7 @@ mod metrics_api;
 mod node;
 pub mod objects;
 mod observer;
+mod outage;
 mod pod;
 mod pod_resources;
 mod pod_spec;
@@ -52,6 +53,7 @@ pub use metrics_api::{
 };
 pub use node::{KubeletHealth, LEASE_RENEW_INTERVAL, Node, NodeImage, NodeTaint};
 pub use observer::Observer;
+pub use outage::{Elected, Outage};
 pub use pod::{ContainerState, ContainerStatus, Pod, PodPhase, Terminated};
 pub use pod_resources::quantity_text;
 pub use pod_spec::{PodSpec, RestartPolicy, Template};

@@ -1,6 +1,7 @@
 //! `Observer`: someone who follows a run without taking part: recorders, checkers of expectations, progress bars.
 
 use super::change::Change;
+use super::outage::Outage;
 use super::store::Cluster;
 use crate::engine::Time;
 
@@ -9,6 +10,11 @@ pub trait Observer {
     /// One change, after the event in which it was made; `number` is its place in the run, `cause` the number of the change in
     /// reaction to which the event had been scheduled.
     fn change(&mut self, at: Time, number: u32, cause: u32, change: Change, cluster: &Cluster);
+
+    /// Something happened to the control plane, or a fault begins or ends; after the changes of the event.
+    fn outage(&mut self, at: Time, outage: Outage, cluster: &Cluster) {
+        let _ = (at, outage, cluster);
+    }
 
     /// The event of this number (from 1; 0 for what was there before the first) has been handled and its changes follow.
     fn handled(&mut self, n_events: u64) {

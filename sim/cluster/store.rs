@@ -10,6 +10,7 @@ use super::meta::Meta;
 use super::metrics_api::MetricsApi;
 use super::node::Node;
 use super::objects::{Body, Kind, Object};
+use super::outage::ControlPlaneState;
 use super::pod::Pod;
 use super::pod_spec::PodSpec;
 use super::recorder::EventRecorder;
@@ -53,6 +54,8 @@ pub struct Cluster {
     pub(super) given_uids: BTreeMap<Sym, u64>,
     pub(super) n_live_nodes: usize,
     pub(super) changes: Vec<Change>,
+    /// What of the control plane is down.
+    pub(super) outage: ControlPlaneState,
 }
 
 impl Cluster {
@@ -85,6 +88,7 @@ impl Cluster {
             given_uids: BTreeMap::new(),
             n_live_nodes: 0,
             changes: Vec::new(),
+            outage: ControlPlaneState::default(),
         }
     }
 

@@ -45,8 +45,10 @@ use stateful_set::StatefulSetController;
 use ttl_after_finished::TtlAfterFinishedController;
 
 use crate::cluster::{
-    Agenda, Change, Cluster, Component, ControlPlane, ControllerEvent, ControllerKind, Event, NodeId, ObjectRef,
+    Agenda, Change, Cluster, Component, ControlPlane, ControllerEvent, ControllerKind, Elected, Event, NodeId,
+    ObjectRef, Outage, What,
 };
+use crate::engine::{Span, Time};
 
 /// All controllers, each with a work queue and a client of its own, as in kube-controller-manager.
 ///
@@ -58,6 +60,12 @@ pub struct Controllers {
     /// Position in `slots` by controller kind.
     by_kind: [Option<usize>; N_KINDS],
     pods: PodControl,
+    /// What makes the controllers of a process that has just become leader; none for a chosen few.
+    make: Option<fn() -> Vec<Box<dyn Controller>>>,
+    /// Whether a replica of kube-controller-manager leads.
+    leads: bool,
+    /// Turns of loops that came while nothing could be written.
+    missed_ticks: Vec<ControllerEvent>,
 }
 
 const N_KINDS: usize = ControllerKind::AttachDetach as usize + 1;
@@ -66,6 +74,8 @@ struct Slot {
     controller: Box<dyn Controller>,
     queue: WorkQueue,
     client: TokenBucket,
+    /// When the periodic loop runs next: a turn of an earlier process is none.
+    next_tick: Option<Time>,
 }
 
 /// Every controller there is, in the order in which they observe.
@@ -95,7 +105,7 @@ fn all() -> Vec<Box<dyn Controller>> {
 impl Controllers {
     /// All controllers.
     pub fn new(control_plane: &ControlPlane) -> Controllers {
-        Controllers::with(all(), control_plane)
+        Controllers { make: Some(all), ..Controllers::with(all(), control_plane) }
     }
 
     /// Only these controllers.
@@ -109,8 +119,47 @@ impl Controllers {
             controller,
             queue: WorkQueue::default(),
             client: TokenBucket::new(control_plane.controller_qps, control_plane.controller_burst),
+            next_tick: None,
         });
-        Controllers { slots: slots.collect(), by_kind, pods: PodControl::default() }
+        Controllers {
+            slots: slots.collect(),
+            by_kind,
+            pods: PodControl::default(),
+            make: None,
+            leads: true,
+            missed_ticks: Vec::new(),
+        }
+    }
+
+    /// A replica has become leader: its controllers remember nothing, list everything, and look at every object
+    /// (kube-controller-manager, `startControllers`).
+    fn start_anew(&mut self, cluster: &mut Cluster, agenda: &mut Agenda) {
+        self.leads = true;
+        self.missed_ticks.clear();
+        if let Some(make) = self.make {
+            let fresh = Controllers::with(make(), &agenda.control_plane);
+            (self.slots, self.by_kind) = (fresh.slots, fresh.by_kind);
+        }
+        self.start(cluster, agenda);
+        for object in everything(cluster) {
+            for what in listed(object, cluster) {
+                for slot in &mut self.slots {
+                    let mut keys = Keys { kind: slot.controller.kind(), queue: &mut slot.queue, agenda };
+                    slot.controller.observe(Change { object, what }, cluster, &mut keys);
+                }
+            }
+        }
+    }
+
+    /// Nothing can be written: the work on a key fails, and is tried again with the queue's back-off.
+    fn fail(&mut self, event: ControllerEvent, agenda: &mut Agenda) {
+        let Some(idx) = self.by_kind[event.controller as usize] else { return };
+        let (queue, now) = (&mut self.slots[idx].queue, agenda.now());
+        let at = match queue.take(event.key, now) {
+            Some(_) => queue.failed(event.key, now),
+            None => queue.look_again(event.key, now),
+        };
+        controller::schedule(agenda, event.controller, event.key, at);
     }
 
     /// Whether a pending event is a timer that can change nothing any more.
@@ -176,6 +225,10 @@ impl Controllers {
         let Some(idx) = self.by_kind[event.controller as usize] else { return };
         let slot = &mut self.slots[idx];
         if let Some(period) = slot.controller.tick_period(&agenda.control_plane) {
+            if slot.next_tick.is_none_or(|next| next != agenda.now()) {
+                return;
+            }
+            slot.next_tick = Some(agenda.now() + period);
             agenda.after(period, Event::Controller(event));
         }
         let mut cx = Context {
@@ -196,8 +249,9 @@ impl Component for Controllers {
     type Event = ControllerEvent;
 
     fn start(&mut self, _: &mut Cluster, agenda: &mut Agenda) {
-        for slot in &self.slots {
+        for slot in &mut self.slots {
             if let Some(first) = slot.controller.first_tick(&agenda.control_plane) {
+                slot.next_tick = Some(agenda.now() + first);
                 let key = ObjectRef::Node(NodeId(0));
                 let event = ControllerEvent { controller: slot.controller.kind(), tick: true, key };
                 agenda.after(first, Event::Controller(event));
@@ -207,6 +261,9 @@ impl Component for Controllers {
 
     fn observe(&mut self, change: Change, cluster: &Cluster, agenda: &mut Agenda) {
         self.pods.observe(change, cluster);
+        if !self.leads {
+            return;
+        }
         for slot in &mut self.slots {
             let mut keys = Keys { kind: slot.controller.kind(), queue: &mut slot.queue, agenda };
             slot.controller.observe(change, cluster, &mut keys);
@@ -214,6 +271,48 @@ impl Component for Controllers {
     }
 
     fn handle(&mut self, event: ControllerEvent, cluster: &mut Cluster, agenda: &mut Agenda) {
-        if event.tick { self.tick(event, cluster, agenda) } else { self.work(event, cluster, agenda) }
+        match (cluster.is_writable(), event.tick) {
+            // What an earlier leader had planned is forgotten with it.
+            _ if !self.leads => {}
+            (true, true) => self.tick(event, cluster, agenda),
+            (true, false) => self.work(event, cluster, agenda),
+            (false, true) => self.missed_ticks.push(event),
+            (false, false) => self.fail(event, agenda),
+        }
     }
+
+    fn outage(&mut self, outage: Outage, cluster: &mut Cluster, agenda: &mut Agenda) {
+        match outage {
+            Outage::Leads(Elected::ControllerManager, true) => self.start_anew(cluster, agenda),
+            Outage::Leads(Elected::ControllerManager, false) => self.leads = false,
+            Outage::Writable(true) if self.leads => {
+                for event in std::mem::take(&mut self.missed_ticks) {
+                    if let Some(idx) = self.by_kind[event.controller as usize] {
+                        let slot = &mut self.slots[idx];
+                        slot.next_tick = slot.next_tick.map(|_| agenda.now());
+                        agenda.after(Span::ZERO, Event::Controller(event));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Every object in the store, nodes first.
+fn everything(cluster: &Cluster) -> Vec<ObjectRef> {
+    let nodes = cluster.nodes().map(|(id, _)| ObjectRef::Node(id));
+    let objects = cluster.objects().map(|(id, _)| ObjectRef::Object(id));
+    nodes.chain(objects).chain(cluster.pods().map(|(id, _)| ObjectRef::Pod(id))).collect()
+}
+
+/// What a controller that lists an object for the first time has to know of it, as the changes that would have told it.
+fn listed(object: ObjectRef, cluster: &Cluster) -> impl Iterator<Item = What> {
+    let deleting = cluster.meta(object).is_deleting().then_some(What::Deleting);
+    let more = match object {
+        ObjectRef::Pod(pod) => cluster.pod(pod).phase.is_terminal().then_some(What::Phase),
+        ObjectRef::Node(node) => (!cluster.node(node).taints.is_empty()).then_some(What::Taints),
+        ObjectRef::Object(_) => None,
+    };
+    [Some(What::Created), Some(What::Labels), more, deleting].into_iter().flatten()
 }

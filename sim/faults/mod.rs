@@ -1,39 +1,59 @@
-//! Scripted and drawn failures of nodes: the world's part in a run.
+//! Scripted and drawn failures: the world's part in a run.
 //!
-//! A failure is a fact of the world (see [`Cluster::set_kubelet_health`]); what follows from it the kubelets, the node controller and
-//! all others find out in their own time.
+//! A failure is a fact of the world; what follows from it the kubelets, the controllers and all others find out in their own time.
+//! Failures of one thing may overlap: it is well again when the last of them has ended, and while several last, the worst counts.
 
+pub mod election;
 mod plan;
-
-use std::collections::BTreeMap;
+mod read;
+mod strike;
 
 use rand_chacha::rand_core::Rng;
 
-pub use plan::{Failure, Fault, Lasting, Target, When};
+pub use plan::{Containers, Failure, Fault, Lasting, NodeFailure, Pods, Target, When};
 
-use crate::cluster::{Agenda, Change, Cluster, Component, Event, FaultEvent, KubeletHealth, NodeId};
+use crate::cluster::{
+    Agenda, Change, Cluster, Component, ControlPlane, Elected, Event, FaultEvent, KubeletHealth, NodeId, Outage, What,
+};
 use crate::engine::{Purpose, Span, Time, open_unit};
+use election::Election;
+use strike::Active;
 
 /// The failures of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     plan: Vec<Fault>,
-    /// One for every cause of failure: a step of the plan, or one node of a step that strikes each node by itself.
+    /// One for every cause of failure: a step of the plan, or one node or group of a step that strikes each by itself.
     causes: Vec<Cause>,
-    /// How many failures hold each node down now.
-    down: BTreeMap<NodeId, u32>,
+    /// What is failing now.
+    active: Active,
+    elections: Vec<Election>,
+    /// The control plane when its API server is not slow.
+    as_given: Option<Box<ControlPlane>>,
 }
 
 #[derive(Clone, Debug)]
 struct Cause {
     /// The step of the plan.
     fault: usize,
-    /// The node, for a step that strikes each node by itself.
-    node: Option<NodeId>,
+    group: Group,
     /// Number of failures so far: the turn of its random stream.
     turn: u32,
     /// The nodes it holds down.
     struck: Vec<NodeId>,
+    /// The replica it holds down.
+    replica: Option<usize>,
+}
+
+/// What a cause strikes of a step's targets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Group {
+    /// All of them.
+    All,
+    /// One node.
+    Node(NodeId),
+    /// The nodes with this value of the step's label.
+    Value(String),
 }
 
 impl Faults {
@@ -47,9 +67,9 @@ impl Faults {
         &self.plan
     }
 
-    fn cause(&mut self, fault: usize, node: Option<NodeId>, agenda: &mut Agenda) {
+    fn cause(&mut self, fault: usize, group: Group, agenda: &mut Agenda) {
         let index = self.causes.len() as u32;
-        self.causes.push(Cause { fault, node, turn: 0, struck: Vec::new() });
+        self.causes.push(Cause { fault, group, turn: 0, struck: Vec::new(), replica: None });
         match &self.plan[fault].when {
             When::Once { at, .. } => agenda.at(*at, Event::Fault(FaultEvent::Begin(index))),
             When::Drawn { .. } => self.schedule_next(index, agenda),
@@ -62,62 +82,75 @@ impl Faults {
         let When::Drawn { up, every, .. } = &self.plan[cause.fault].when else { return };
         let at = agenda.now() + draw(up, cause, 0, agenda);
         let at = every.map_or(at, |every| at.next_tick(Time::ZERO, every));
-        agenda.at(at, Event::Fault(FaultEvent::Begin(index)));
+        // Whatever is drawn, time goes on.
+        agenda.at(at.max(agenda.now() + Span::from_micros(1)), Event::Fault(FaultEvent::Begin(index)));
     }
 
     fn begin(&mut self, index: u32, cluster: &mut Cluster, agenda: &mut Agenda) {
         let Some(cause) = self.causes.get(index as usize) else { return };
         let fault = &self.plan[cause.fault];
-        let since = cluster.now();
-        let health = match fault.failure {
-            Failure::Crash => KubeletHealth::Down { since },
-            Failure::Partition => KubeletHealth::Partitioned { since },
-        };
         let lasts = match &fault.when {
             When::Once { lasts, .. } => *lasts,
             When::Drawn { down, .. } => Some(draw(down, cause, 1, agenda)),
         };
-        let nodes = match cause.node {
-            Some(node) => vec![node],
-            None => targets(&fault.target, cluster),
+        let (step, text, instant) = (cause.fault as u32, self.text(index, cluster), fault.is_instant());
+        let text = match self.strike(index, cluster, agenda) {
+            0 => format!("{text}: there is none"),
+            _ => text,
         };
-        for &node in &nodes {
-            if cluster.node(node).meta.removed {
-                continue;
-            }
-            let n_failures = self.down.entry(node).or_insert(0);
-            *n_failures += 1;
-            if *n_failures == 1 {
-                cluster.set_kubelet_health(node, health);
-            }
-        }
-        self.causes[index as usize].struck = nodes;
-        if let Some(lasts) = lasts {
-            agenda.after(lasts, Event::Fault(FaultEvent::End(index)));
+        cluster.note_fault(step, &text, true);
+        match lasts {
+            _ if instant => self.is_over(index, agenda),
+            Some(lasts) => agenda.after(lasts, Event::Fault(FaultEvent::End(index))),
+            None => {}
         }
     }
 
     fn end(&mut self, index: u32, cluster: &mut Cluster, agenda: &mut Agenda) {
-        let Some(cause) = self.causes.get_mut(index as usize) else { return };
-        cause.turn += 1;
-        for node in std::mem::take(&mut cause.struck) {
-            let Some(n_failures) = self.down.get_mut(&node) else { continue };
-            *n_failures -= 1;
-            if *n_failures == 0 {
-                self.down.remove(&node);
-                if !cluster.node(node).meta.removed {
-                    cluster.set_kubelet_health(node, KubeletHealth::Running);
-                }
+        let Some(fault) = self.causes.get(index as usize).map(|cause| cause.fault) else { return };
+        let text = self.text(index, cluster);
+        self.mend(index, cluster, agenda);
+        cluster.note_fault(fault as u32, &text, false);
+        self.is_over(index, agenda);
+    }
+
+    fn is_over(&mut self, index: u32, agenda: &mut Agenda) {
+        self.causes[index as usize].turn += 1;
+        self.schedule_next(index, agenda);
+    }
+
+    /// What a cause strikes, in a few words.
+    fn text(&self, index: u32, cluster: &Cluster) -> String {
+        let cause = &self.causes[index as usize];
+        let mut fault = self.plan[cause.fault].clone();
+        if let Failure::Nodes(target, _) = &mut fault.failure {
+            match (&cause.group, &*target) {
+                (Group::Node(node), _) => *target = Target::Node(cluster.name(*node).to_owned()),
+                (Group::Value(value), Target::EachValue(key)) => *target = Target::Label(key.clone(), value.clone()),
+                _ => {}
             }
         }
-        self.schedule_next(index, agenda);
+        fault.text()
+    }
+
+    fn election(&mut self, process: Elected) -> Option<&mut Election> {
+        self.elections.get_mut(process as usize)
     }
 }
 
 /// A drawn length of time. `which` tells the time up from the time down of one turn.
 fn draw(lasting: &Lasting, cause: &Cause, which: u64, agenda: &Agenda) -> Span {
-    let node = cause.node.map_or(0, |node| u64::from(node.0) + 1);
-    let entity = (cause.fault as u64) << 40 | node << 1 | which;
+    let group = match &cause.group {
+        Group::All => 0,
+        Group::Node(node) => u64::from(node.0) + 1,
+        Group::Value(value) => {
+            let hash = value.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+            });
+            hash & ((1 << 38) - 1) | 1 << 38
+        }
+    };
+    let entity = (cause.fault as u64) << 40 | group << 1 | which;
     let mut stream = agenda.stream(Purpose::NodeFailure, entity, cause.turn);
     match lasting {
         Lasting::Exponential(mean) => {
@@ -127,37 +160,58 @@ fn draw(lasting: &Lasting, cause: &Cause, which: u64, agenda: &Agenda) -> Span {
     }
 }
 
-fn targets(target: &Target, cluster: &Cluster) -> Vec<NodeId> {
-    match target {
-        Target::Node(name) => cluster.find_node(name).into_iter().collect(),
-        Target::EachNode => Vec::new(),
-        Target::Label(key, value) => {
-            let has = |labels| cluster.label(labels, key) == Some(value.as_str());
-            cluster.nodes().filter(|(_, node)| has(node.meta.labels)).map(|(id, _)| id).collect()
-        }
-    }
-}
-
 impl Component for Faults {
     type Event = FaultEvent;
 
     fn start(&mut self, cluster: &mut Cluster, agenda: &mut Agenda) {
+        let replicas = agenda.control_plane.replicas;
+        self.elections = [Elected::ControllerManager, Elected::Scheduler].map(|p| Election::new(p, replicas)).into();
+        self.as_given = Some(Box::new(agenda.control_plane.clone()));
         let nodes: Vec<NodeId> = cluster.nodes().map(|(id, _)| id).collect();
         for fault in 0..self.plan.len() {
-            if self.plan[fault].target == Target::EachNode {
-                nodes.iter().for_each(|&node| self.cause(fault, Some(node), agenda));
-            } else {
-                self.cause(fault, None, agenda);
+            match &self.plan[fault].failure {
+                Failure::Nodes(Target::EachNode, _) => {
+                    nodes.iter().for_each(|&node| self.cause(fault, Group::Node(node), agenda));
+                }
+                Failure::Nodes(Target::EachValue(key), _) => {
+                    for value in strike::values(key, cluster) {
+                        self.cause(fault, Group::Value(value), agenda);
+                    }
+                }
+                _ => self.cause(fault, Group::All, agenda),
             }
         }
     }
 
-    fn observe(&mut self, _: Change, _: &Cluster, _: &mut Agenda) {}
+    fn observe(&mut self, change: Change, cluster: &Cluster, _: &mut Agenda) {
+        // A machine that someone else has brought back is well.
+        if let (What::Kubelet, Some(node)) = (change.what, change.node())
+            && cluster.node(node).kubelet == KubeletHealth::Running
+        {
+            self.active.forget_silence(node);
+        }
+    }
 
     fn handle(&mut self, event: FaultEvent, cluster: &mut Cluster, agenda: &mut Agenda) {
         match event {
             FaultEvent::Begin(index) => self.begin(index, cluster, agenda),
             FaultEvent::End(index) => self.end(index, cluster, agenda),
+            FaultEvent::Candidate { process, replica, turn } => {
+                if let Some(election) = self.election(process) {
+                    election.candidate(usize::from(replica), turn, cluster, agenda);
+                }
+            }
+            FaultEvent::GivesUp { process, turn } => {
+                if let Some(election) = self.election(process) {
+                    election.give_up(turn, cluster, agenda);
+                }
+            }
+        }
+    }
+
+    fn outage(&mut self, outage: Outage, _: &mut Cluster, agenda: &mut Agenda) {
+        if let Outage::Writable(writable) = outage {
+            self.elections.iter_mut().for_each(|election| election.writable(writable, agenda));
         }
     }
 }

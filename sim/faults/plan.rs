@@ -1,18 +1,13 @@
-//! What fails when: the steps `fail:` of a scenario, read and checked.
+//! What fails when: the steps `fail:` of a scenario, as read.
 
-use serde_json::Value;
-
-use crate::engine::{Distribution, Span, Time, Unit};
-use crate::error::{FieldError, nearest};
+use crate::engine::{Distribution, Span, Time};
 
 /// One step of the plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     /// When it begins and how long it lasts.
     pub when: When,
-    /// Which nodes fail.
-    pub target: Target,
-    /// How they fail.
+    /// What fails, and how.
     pub failure: Failure,
 }
 
@@ -46,6 +41,32 @@ pub enum Lasting {
     Given(Distribution),
 }
 
+/// What fails, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Failure {
+    /// Nodes.
+    Nodes(Target, NodeFailure),
+    /// Processes of containers end.
+    Containers(Containers),
+    /// The API server is down.
+    ApiServer,
+    /// The API server is slow: latencies are `factor` times as long (0 for as they are) and longer by `latency`.
+    SlowApiServer {
+        /// How many times as long.
+        factor: f64,
+        /// How much longer.
+        latency: Option<Distribution>,
+    },
+    /// etcd has no leader.
+    Etcd,
+    /// A replica of kube-scheduler is down: the leader, if there is one.
+    Scheduler,
+    /// A replica of kube-controller-manager is down: the leader, if there is one.
+    ControllerManager,
+    /// The image registry does not answer.
+    ImageRegistry,
+}
+
 /// Which nodes fail together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -55,142 +76,108 @@ pub enum Target {
     EachNode,
     /// All nodes with this label: a zone, a rack.
     Label(String, String),
+    /// All nodes of one value of this label, every value by itself; for drawn failures only.
+    EachValue(String),
 }
 
 /// How nodes fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum NodeFailure {
     /// The machine is down.
     Crash,
     /// The node runs on, but nothing gets through between it and the control plane.
     Partition,
+    /// The kubelet's process is down, and is started anew at the end; without a length of time it is back at once.
+    Kubelet,
+    /// Everything on it takes so many times as long.
+    Slow(f64),
 }
 
-/// Failures that a scenario may name and that are not modelled.
-const NOT_MODELLED: [&str; 9] = [
-    "container",
-    "kubelet",
-    "image-registry",
-    "api-server",
-    "etcd",
-    "scheduler",
-    "controller-manager",
-    "slow-node",
-    "network",
-];
+/// Which containers fail, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Containers {
+    /// The namespace of their pods.
+    pub namespace: String,
+    /// Their pods.
+    pub pods: Pods,
+    /// Their name; the first regular container of each pod if none.
+    pub container: Option<String>,
+    /// The exit code.
+    pub exit_code: u8,
+    /// Whether the kernel kills them for want of memory.
+    pub oom: bool,
+    /// Whether one pod fails that is drawn from those that match, or all do.
+    pub one: bool,
+}
+
+/// Pods of a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pods {
+    /// The pod of this name.
+    Named(String),
+    /// Those with all of these labels.
+    Labels(Vec<(String, String)>),
+}
 
 impl Fault {
-    /// Reads a step such as `{at: 7m, fail: node/general-3, for: 4m}` or `{drawn: {mtbf: 30d, mttr: 20m}, fail: node}`.
-    ///
-    /// # Errors
-    ///
-    /// The path of the field, and what is wrong with it.
-    pub fn from_json(step: &Value) -> Result<Fault, FieldError> {
-        let known = ["at", "for", "every", "drawn", "fail", "how"];
-        for key in step.as_object().into_iter().flatten().map(|(key, _)| key) {
-            if !known.contains(&key.as_str()) {
-                return Err(FieldError::unknown_field("", key, known));
-            }
+    /// What fails, in a few words: `crash of node general-3`.
+    pub fn text(&self) -> String {
+        match &self.failure {
+            Failure::Nodes(target, failure) => format!("{} of {}", failure.text(), target.text()),
+            Failure::Containers(containers) => containers.text(),
+            Failure::ApiServer => "API server down".to_owned(),
+            Failure::SlowApiServer { .. } => "API server slow".to_owned(),
+            Failure::Etcd => "etcd without leader".to_owned(),
+            Failure::Scheduler => "kube-scheduler down".to_owned(),
+            Failure::ControllerManager => "kube-controller-manager down".to_owned(),
+            Failure::ImageRegistry => "image registry down".to_owned(),
         }
-        let span = |key: &str| {
-            let text = step[key].as_str();
-            let parsed = text.map(|text| text.parse::<Span>().map_err(|error| FieldError::new(key, error.to_string())));
-            parsed.transpose()
-        };
-        let target = read_target(&step["fail"])?;
-        let failure = match step["how"].as_str() {
-            None | Some("crash") => Failure::Crash,
-            Some("partition") => Failure::Partition,
-            Some(other) => {
-                return Err(
-                    FieldError::new("how", format!("nodes do not fail by `{other}`")).help("write crash or partition")
-                );
-            }
-        };
-        let when = if step["drawn"].is_null() {
-            if target == Target::EachNode {
-                return Err(
-                    FieldError::new("fail", "which node?").help("write node/NAME, or drawn: {mtbf, mttr} for all")
-                );
-            }
-            let Some(at) = span("at")? else { return Err(FieldError::new("at", "a failure needs `at` or `drawn`")) };
-            When::Once { at: Time::ZERO + at, lasts: span("for")? }
-        } else {
-            let every = span("every")?.filter(|every| !every.is_zero());
-            When::Drawn { up: lasting(&step["drawn"], "mtbf")?, down: lasting(&step["drawn"], "mttr")?, every }
-        };
-        Ok(Fault { when, target, failure })
     }
-}
 
-fn lasting(drawn: &Value, key: &str) -> Result<Lasting, FieldError> {
-    let path = format!("drawn.{key}");
-    match &drawn[key] {
-        Value::String(text) => match text.parse::<Span>() {
-            Ok(mean) if !mean.is_zero() => Ok(Lasting::Exponential(mean)),
-            Ok(_) => Err(FieldError::new(path, "a mean time is longer than nothing")),
-            Err(error) => Err(FieldError::new(path, error.to_string())),
-        },
-        Value::Null => Err(FieldError::new(path, "drawn failures need mtbf and mttr")),
-        given => Distribution::from_json(given, Unit::Span)
-            .map(Lasting::Given)
-            .map_err(|error| FieldError::new(path, error.to_string())),
-    }
-}
-
-fn read_target(fail: &Value) -> Result<Target, FieldError> {
-    let text = fail.as_str().unwrap_or_default();
-    let (kind, rest) = text.split_once('/').map_or((text, None), |(kind, rest)| (kind, Some(rest)));
-    match (kind, rest) {
-        ("node", None) => Ok(Target::EachNode),
-        ("node", Some(name)) => Ok(Target::Node(name.to_owned())),
-        ("zone", Some(name)) => Ok(Target::Label("topology.kubernetes.io/zone".to_owned(), name.to_owned())),
-        ("label", Some(label)) => match label.split_once('=') {
-            Some((key, value)) => Ok(Target::Label(key.to_owned(), value.to_owned())),
-            None => Err(FieldError::new("fail", "a label is key=value")),
-        },
-        _ if NOT_MODELLED.contains(&kind) => {
-            Err(FieldError::new("fail", format!("failures of `{kind}` are not modelled"))
-                .help("nodes fail: node/NAME, zone/NAME, label/KEY=VALUE"))
-        }
-        _ => {
-            let guess = nearest(kind, ["node", "zone", "label"].into_iter().chain(NOT_MODELLED));
-            let help = guess.map_or_else(
-                || "write node/NAME, zone/NAME, label/KEY=VALUE".to_owned(),
-                |guess| format!("did you mean `{guess}`?"),
-            );
-            Err(FieldError::new("fail", format!("`{text}` is nothing that fails")).help(help))
+    /// Whether it is over as soon as it has begun.
+    pub fn is_instant(&self) -> bool {
+        let unending = matches!(&self.when, When::Once { lasts: None, .. });
+        match self.failure {
+            Failure::Containers(_) => true,
+            Failure::Nodes(_, NodeFailure::Kubelet) => unending,
+            _ => false,
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn steps_are_read_or_refused() {
-        let read = |step| Fault::from_json(&step);
-        assert_eq!(
-            read(json!({ "at": "7m", "fail": "node/a", "for": "4m" })),
-            Ok(Fault {
-                when: When::Once { at: Time::from_secs(420), lasts: Some(Span::from_secs(240)) },
-                target: Target::Node("a".to_owned()),
-                failure: Failure::Crash,
-            })
-        );
-        assert!(read(json!({ "drawn": { "mtbf": "30d", "mttr": "20m" }, "fail": "node", "how": "partition" })).is_ok());
-        for (step, path) in [
-            (json!({ "at": "7m", "fail": "node" }), "fail"),
-            (json!({ "at": "7m", "fail": "scheduler" }), "fail"),
-            (json!({ "at": "7m", "fail": "nod/a" }), "fail"),
-            (json!({ "fail": "node/a" }), "at"),
-            (json!({ "at": "7", "fail": "node/a" }), "at"),
-            (json!({ "drawn": { "mtbf": "30d" }, "fail": "node" }), "drawn.mttr"),
-        ] {
-            assert_eq!(read(step.clone()).unwrap_err().path, path, "{step}");
+impl NodeFailure {
+    fn text(self) -> String {
+        match self {
+            NodeFailure::Crash => "crash".to_owned(),
+            NodeFailure::Partition => "partition".to_owned(),
+            NodeFailure::Kubelet => "kubelet restart".to_owned(),
+            NodeFailure::Slow(factor) => format!("slowdown by {factor}"),
         }
+    }
+}
+
+impl Target {
+    fn text(&self) -> String {
+        match self {
+            Target::Node(name) => format!("node {name}"),
+            Target::EachNode => "a node".to_owned(),
+            Target::Label(key, value) => format!("nodes with {key}={value}"),
+            Target::EachValue(key) => format!("nodes of one {key}"),
+        }
+    }
+}
+
+impl Containers {
+    fn text(&self) -> String {
+        let pods = match &self.pods {
+            Pods::Named(name) => format!("pod {}/{name}", self.namespace),
+            Pods::Labels(labels) => {
+                let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                format!("pods of {} with {}", self.namespace, labels.join(","))
+            }
+        };
+        let container = self.container.as_deref().map_or_else(String::new, |name| format!(" {name}"));
+        let how = if self.oom { "out of memory".to_owned() } else { format!("exit code {}", self.exit_code) };
+        format!("crash of container{container} in {pods}, {how}")
     }
 }

@@ -109,8 +109,7 @@ impl Kubelets {
     /// One turn of the collection.
     pub(super) fn collect_images(&mut self, node: NodeId, cx: &mut Cx<'_>) {
         self.node(node).image_gc_pending = false;
-        let health = cx.cluster.node(node).kubelet;
-        if cx.cluster.node(node).meta.removed || health.silent_since().is_some() {
+        if cx.cluster.node(node).meta.removed || self.is_cut_off(node, cx.cluster) {
             return;
         }
         let (now, policy) = (cx.now(), self.options.image_gc);

@@ -9,7 +9,7 @@ use super::options::{KubeletKind, KubeletOptions};
 use super::thresholds::Monitor;
 use super::worker::{Busy, Stage, Worker};
 use crate::cluster::{
-    Agenda, Change, Cluster, Component, Event, KubeletEvent, KubeletHealth, NodeId, NodeStep, ObjectRef, PodId,
+    Agenda, Change, Cluster, Component, Event, KubeletEvent, KubeletHealth, NodeId, NodeStep, ObjectRef, Outage, PodId,
     PodStep, What, WorldChange,
 };
 use crate::engine::{Id, Span, Time};
@@ -214,6 +214,7 @@ impl Kubelets {
             NodeStep::PressureCheck => self.pressure_check(node, cx),
             NodeStep::ImageGc => self.collect_images(node, cx),
             NodeStep::Shutdown => self.shutdown_group_due(node, number, cx),
+            NodeStep::KubeletRestarted if self.is_cut_off(node, cx.cluster) => self.restarts_alone(node, cx),
             NodeStep::KubeletRestarted => self.kubelet_restarted(node, cx),
             NodeStep::Slowdown => self.speed_changed(node, cx),
         }
@@ -226,13 +227,16 @@ impl Kubelets {
         let node = cluster.pod(pod).node?;
         let comes_from_outside =
             matches!(step, PodStep::Observed | PodStep::DeletionObserved | PodStep::Resync | PodStep::MirrorGone);
-        let waits = match cluster.node(node).kubelet {
+        // As it is, and as it was when the kubelet last noticed: one that is back has first to say so.
+        let known = self.nodes.get(node.index()).map_or(KubeletHealth::Running, |state| state.health);
+        let waits = [cluster.node(node).kubelet, known].into_iter().any(|health| match health {
             KubeletHealth::Running | KubeletHealth::ShuttingDown { .. } => false,
             KubeletHealth::Down { .. } => true,
             // Processes come to their end without a kubelet; it hears of it when it is back.
             KubeletHealth::Stopped { .. } => step != PodStep::Crashes,
             KubeletHealth::Partitioned { .. } => comes_from_outside || step == PodStep::Terminated,
-        };
+        });
+        let waits = waits || !cluster.is_writable() && (comes_from_outside || step == PodStep::Terminated);
         waits.then_some(node)
     }
 }
@@ -285,6 +289,12 @@ impl Component for Kubelets {
                 *self.node(node) = NodeState::default();
             }
             _ => {}
+        }
+    }
+
+    fn outage(&mut self, outage: Outage, cluster: &mut Cluster, agenda: &mut Agenda) {
+        if let Outage::Writable(writable) = outage {
+            self.writable_changed(writable, &mut Cx { cluster, agenda });
         }
     }
 

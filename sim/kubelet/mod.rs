@@ -22,6 +22,7 @@ pub mod model;
 mod node;
 mod notes;
 pub mod options;
+mod outage;
 pub mod phase;
 pub mod preemption;
 mod pressure;

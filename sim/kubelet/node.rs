@@ -58,7 +58,7 @@ impl Kubelets {
             }
             self.start_static_pods(node, cx);
         }
-        let health = cx.cluster.node(node).kubelet;
+        let Some(health) = self.health_as_noticed(node, cx.cluster) else { return };
         let before = std::mem::replace(&mut self.node(node).health, health);
         match health {
             _ if before == health => {}
@@ -74,6 +74,7 @@ impl Kubelets {
 
     /// The kubelet is heard again: it says how its node and its pods are, and hears what it has missed.
     fn come_back(&mut self, node: NodeId, before: KubeletHealth, cx: &mut Cx<'_>) {
+        cx.cluster.heartbeat(node);
         let rebooted = matches!(before, KubeletHealth::Down { .. }) && self.options.kind == KubeletKind::Real;
         let name = cx.cluster.name(node).to_owned();
         if rebooted {
@@ -166,7 +167,7 @@ impl Kubelets {
     }
 
     pub(super) fn note_node(&self, node: NodeId, reason: &str, text: &str, cx: &mut Cx<'_>) {
-        if self.options.events {
+        if self.options.events && !self.is_cut_off(node, cx.cluster) {
             let source = cx.cluster.words.kubelet;
             cx.cluster.record_event(node, EventType::Normal, reason, text, source);
         }

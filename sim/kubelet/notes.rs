@@ -17,7 +17,7 @@ impl Kubelets {
         text: &str,
         cx: &mut Cx<'_>,
     ) {
-        if self.options.events {
+        if self.options.events && !self.is_cut_off(w.node, cx.cluster) {
             let container = w.container(idx).name;
             cx.cluster.record_container_event(w.pod, container, event_type, reason, text);
         }
@@ -25,7 +25,8 @@ impl Kubelets {
 
     /// Records an event about a pod as a whole, if events are recorded.
     pub(super) fn note_pod(&self, pod: PodId, event_type: EventType, reason: &str, text: &str, cx: &mut Cx<'_>) {
-        if self.options.events {
+        let cut_off = cx.cluster.pod(pod).node.is_some_and(|node| self.is_cut_off(node, cx.cluster));
+        if self.options.events && !cut_off {
             let source = cx.cluster.words.kubelet;
             cx.cluster.record_event(pod, event_type, reason, text, source);
         }

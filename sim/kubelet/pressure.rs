@@ -97,7 +97,7 @@ impl Kubelets {
             }
         };
         let [reason_sym, message] = [reason, message].map(|text| cx.cluster.interner.sym(text));
-        if cx.cluster.node(node).kubelet.silent_since().is_none()
+        if !self.is_cut_off(node, cx.cluster)
             && cx.cluster.set_node_condition(node, kind, ConditionStatus::from(holds), reason_sym, message)
         {
             let event = reason.replacen("Kubelet", "Node", 1);
@@ -126,7 +126,7 @@ impl Kubelets {
         cx: &mut Cx<'_>,
     ) {
         let threshold = thresholds[first];
-        if self.options.events {
+        if self.options.events && !self.is_cut_off(node, cx.cluster) {
             let source = cx.cluster.words.kubelet;
             let text = format!("Attempting to reclaim {}", threshold.signal.resource());
             cx.cluster.record_event(node, EventType::Warning, "EvictionThresholdMet", &text, source);

@@ -238,7 +238,7 @@ impl Kubelets {
     /// Reports the images of a node, largest first, at most fifty (kubelet, `nodestatus/setters.go`, `nodeStatusMaxImages`).
     pub(super) fn report_images(&mut self, node: NodeId, cx: &mut Cx<'_>) {
         self.node(node).images_changed = false;
-        if cx.cluster.node(node).meta.removed || cx.cluster.node(node).kubelet.silent_since().is_some() {
+        if cx.cluster.node(node).meta.removed || self.is_cut_off(node, cx.cluster) {
             return;
         }
         let present = &self.node(node).images.present;

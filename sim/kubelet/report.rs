@@ -10,7 +10,7 @@ use crate::engine::Time;
 impl Kubelets {
     /// Writes the pod's status, or remembers to do so when the node can be heard again.
     pub(super) fn report(&mut self, w: &mut Worker, cx: &mut Cx<'_>) {
-        if cx.cluster.node(w.node).kubelet.silent_since().is_some() {
+        if self.is_cut_off(w.node, cx.cluster) {
             w.unreported = true;
             return;
         }

@@ -1,6 +1,7 @@
 //! Changes into numbers: the timeline with its digest, one record per pod, sampled series, and the report of a run.
 
 mod digest;
+mod faults;
 mod pods;
 mod quantiles;
 mod recorder;
@@ -9,6 +10,7 @@ mod summary;
 mod timeline;
 
 pub use digest::Digest;
+pub use faults::{FaultLog, FaultSpan, Mark};
 pub use pods::{Outcome, PodRecord, PodRecords};
 pub use quantiles::Quantiles;
 pub use recorder::{Integrals, Recorder, RecorderOptions};

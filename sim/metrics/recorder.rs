@@ -1,7 +1,7 @@
 //! `Recorder`: follows a run and keeps what its report is made from.
 
-use super::{PodRecords, Series, Timeline};
-use crate::cluster::{Change, Cluster, Observer, ResourceId};
+use super::{FaultLog, PodRecords, Series, Timeline};
+use crate::cluster::{Change, Cluster, Observer, Outage, ResourceId};
 use crate::engine::{Span, Time};
 
 /// What to keep.
@@ -32,6 +32,8 @@ pub struct Recorder {
     pub pods: PodRecords,
     /// Sampled series.
     pub series: Series,
+    /// What failed.
+    pub faults: FaultLog,
     /// Time integrals for exact mean utilisation.
     pub integrals: Integrals,
 }
@@ -86,6 +88,10 @@ impl Observer for Recorder {
         self.series.observe(change, cluster);
         self.timeline.push(at, cause, change, cluster);
         self.integrals.stale = true;
+    }
+
+    fn outage(&mut self, at: Time, outage: Outage, cluster: &Cluster) {
+        self.faults.note(at, self.timeline.n_changes(), outage, cluster);
     }
 
     fn advance(&mut self, to: Time, cluster: &Cluster) {

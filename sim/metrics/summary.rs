@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Outcome, Quantiles, Recorder};
+use super::{FaultSpan, Outcome, Quantiles, Recorder};
 use crate::cluster::Cluster;
 use crate::engine::{Span, Time};
 
@@ -71,6 +71,9 @@ pub struct Summary {
     pub nodes: usize,
     /// Pods.
     pub pods: PodCounts,
+    /// What failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultSpan>,
     /// From creation to binding, pods created after the warm-up.
     pub scheduling_latency: LatencySummary,
     /// From binding to Ready, pods created after the warm-up.
@@ -141,6 +144,7 @@ impl Recorder {
             changes: self.timeline.n_changes(),
             nodes: cluster.n_nodes(),
             pods,
+            faults: self.faults.spans().to_vec(),
             scheduling_latency: LatencySummary::new(self.scheduling_latencies()),
             startup_latency: LatencySummary::new(self.startup_latencies()),
             mean_utilisation: mean_utilisation.collect(),

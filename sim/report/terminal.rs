@@ -25,6 +25,10 @@ pub fn terminal_summary(run: &Run<'_>) -> String {
         let _ = write!(pods, "; {} restarts", summary.pods.restarts);
     }
     let _ = writeln!(out, "{pods}");
+    if let Some(first) = summary.faults.first() {
+        let at = Time::from_micros((first.begin_seconds * 1e6) as u64);
+        let _ = writeln!(out, "faults     {} (first at {at}: {})", summary.faults.len(), first.what);
+    }
     let _ = writeln!(out, "scheduling {}", latency_text(&summary.scheduling_latency));
     let _ = writeln!(out, "startup    {}", latency_text(&summary.startup_latency));
     let mut mean = String::from("requested ");

@@ -404,6 +404,10 @@ impl Loader<'_> {
         }
         let Some(document) = self.document.take() else { return Ok(()) };
         let (steps, faults) = super::steps::steps(&document, &spec.steps, &self.folder)?;
+        let unknown = super::faults::unknown_targets(&document, &spec.steps, (&steps, &faults), &scenario.nodes);
+        if !unknown.is_empty() {
+            return Err(unknown);
+        }
         scenario.steps.extend(steps);
         scenario.faults = faults;
         scenario.workload = super::workload::sources(&document, &spec.workload, &self.folder, &mut self.warnings)?;

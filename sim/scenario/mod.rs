@@ -6,6 +6,7 @@
 mod arrivals;
 mod build;
 pub mod expect;
+mod faults;
 mod file;
 mod load;
 mod metrics;

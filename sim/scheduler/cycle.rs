@@ -18,7 +18,7 @@ use super::policy::{Decision, Nomination, Policy, Rejection, View};
 use super::queue::{QueueContext, QueueSettings, QueuedPod, SchedulingQueue};
 use super::watch::{Inbox, Seen};
 use crate::cluster::{
-    Agenda, Change, Cluster, Component, Event, EventMessage, EventType, Latency, NodeId, ObjectRef, PodId,
+    Agenda, Change, Cluster, Component, Event, EventMessage, EventType, Latency, NodeId, ObjectRef, Outage, PodId,
     SchedulerEvent, Sym, What,
 };
 use crate::engine::{Span, Time};
@@ -52,12 +52,14 @@ pub struct Scheduler {
     pub(super) client: Client,
     pub(super) words: Words,
     pub(super) nominator: Nominator,
-    client_limits: Option<(f64, u32)>,
-    inbox: Inbox,
+    pub(super) client_limits: Option<(f64, u32)>,
+    pub(super) inbox: Inbox,
     next_start: usize,
     /// Attempts of the running cycle that failed: they end with it.
-    failed: Vec<(PodId, Outcome)>,
+    pub(super) failed: Vec<(PodId, Outcome)>,
     timers: Timers,
+    /// Whether a replica of kube-scheduler leads.
+    pub(super) leads: bool,
 }
 
 /// A profile with its name interned.
@@ -127,6 +129,7 @@ impl Scheduler {
             inbox: Inbox::default(),
             next_start: 0,
             failed: Vec::new(),
+            leads: true,
             timers: Timers { started: Time::ZERO, free: Time::ZERO, cycle: None, backoff: None, unschedulable: None },
         }
     }
@@ -286,18 +289,28 @@ impl Scheduler {
         cluster.record_series(pod.into(), EventType::Warning, self.words.failed_scheduling, message, source);
     }
 
-    fn flush_backoff(&mut self, cluster: &Cluster, now: Time) {
+    pub(super) fn flush_backoff(&mut self, cluster: &Cluster, now: Time) {
         self.timers.backoff = None;
         self.with_queue(cluster, now, |queue, cx| queue.flush_backoff(cx));
     }
 
-    fn flush_unschedulable(&mut self, cluster: &Cluster, now: Time) {
+    pub(super) fn flush_unschedulable(&mut self, cluster: &Cluster, now: Time) {
         self.timers.unschedulable = None;
         self.with_queue(cluster, now, |queue, cx| queue.flush_unschedulable(cx));
     }
 
+    /// A new process begins to count.
+    pub(super) fn restart_timers(&mut self, now: Time) {
+        self.timers = Timers { started: now, free: now, cycle: None, backoff: None, unschedulable: None };
+    }
+
+    /// The cycle that was scheduled has come.
+    pub(super) fn cycle_is_over(&mut self) {
+        self.timers.cycle = None;
+    }
+
     /// Schedules what has become due: the next cycle and the flushes.
-    fn schedule_next(&mut self, agenda: &mut Agenda) {
+    pub(super) fn schedule_next(&mut self, agenda: &mut Agenda) {
         let timers = &mut self.timers;
         let earlier = |due: Option<Time>, pending: Option<Time>| due.filter(|&due| pending.is_none_or(|at| due < at));
         let wanted = !self.failed.is_empty() || self.queue.peek().is_some();
@@ -342,7 +355,7 @@ impl Component for Scheduler {
             profile.policy.observe(change, cluster);
         }
         self.nominator.observe(change, cluster);
-        if self.seen.is_of_interest(change, cluster) {
+        if self.leads && self.seen.is_of_interest(change, cluster) {
             // The same pod, or the object of the same number, meets the same delay in every run.
             let (entity, turn) = match (change.object, change.what) {
                 (ObjectRef::Pod(pod), What::Created) => (cluster.pod(pod).ordinal, 0),
@@ -360,6 +373,13 @@ impl Component for Scheduler {
 
     fn handle(&mut self, event: SchedulerEvent, cluster: &mut Cluster, agenda: &mut Agenda) {
         let now = agenda.now();
+        if !self.leads {
+            // What an earlier leader had planned is forgotten with it.
+            return;
+        }
+        if !cluster.is_writable() {
+            return self.attempt_fails(event, cluster, agenda);
+        }
         match event {
             SchedulerEvent::Cycle => self.cycle(cluster, agenda),
             SchedulerEvent::Bind { pod, .. } => {
@@ -384,5 +404,9 @@ impl Component for Scheduler {
             }
         }
         self.schedule_next(agenda);
+    }
+
+    fn outage(&mut self, outage: Outage, cluster: &mut Cluster, agenda: &mut Agenda) {
+        self.outage_observed(outage, cluster, agenda);
     }
 }

@@ -18,6 +18,7 @@ pub mod message;
 pub mod node_tree;
 pub mod nodes_to_find;
 pub mod nominator;
+mod outage;
 mod outcome;
 pub mod plugins;
 pub mod policy;

@@ -7,7 +7,7 @@ use crate::engine::{Distribution, Span, Unit};
 use crate::error::FieldError;
 
 /// The fields of `controlPlane`.
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "profile",
     "watchLatency",
     "writeLatency",
@@ -20,6 +20,7 @@ const FIELDS: [&str; 12] = [
     "kubeletTiming",
     "nodeMonitorPeriod",
     "nodeMonitorGracePeriod",
+    "replicas",
 ];
 
 impl ControlPlane {
@@ -78,6 +79,13 @@ impl ControlPlane {
             }
             "nodeMonitorPeriod" => self.node_monitor_period = span(name, value)?,
             "nodeMonitorGracePeriod" => self.node_monitor_grace_period = span(name, value)?,
+            "replicas" => {
+                let replicas = value.as_u64().and_then(|n| u8::try_from(n).ok()).filter(|n| (1..=9).contains(n));
+                self.replicas = replicas.ok_or_else(|| {
+                    FieldError::new(name, "is not a number from 1 to 9")
+                        .help("replicas of kube-controller-manager and kube-scheduler, of which one each leads")
+                })?;
+            }
             _ => return Err(FieldError::unknown_field("", name, FIELDS)),
         }
         Ok(())

@@ -133,10 +133,13 @@ impl NodeLifecycleController {
         }
         let (anchor, period) = grid(control_plane);
         let grace = if ready.is_some() { control_plane.node_monitor_grace_period } else { STARTUP_GRACE };
-        let seen = (row.last_heartbeat(now) + control_plane.watch_delay).next_tick(anchor, period);
+        let seen = (cluster.last_heartbeat(node, now) + control_plane.watch_delay).next_tick(anchor, period);
         // A kubelet that never was heard of has its grace from the creation of the node.
-        let probe =
-            if ready.is_none() && row.last_heartbeat(now) <= row.meta.created { row.meta.created } else { seen };
+        let probe = if ready.is_none() && cluster.last_heartbeat(node, now) <= row.meta.created {
+            row.meta.created
+        } else {
+            seen
+        };
         let floor = self.known.get(&node).copied().unwrap_or(Time::ZERO);
         Some(over(probe.max(floor), grace, control_plane))
     }
@@ -186,7 +189,9 @@ impl NodeLifecycleController {
             let name = cluster.name(node).to_owned();
             let text = format!("Node {name} event: Registered Node {name} in Controller");
             cluster.record_event(node, EventType::Normal, "RegisteredNode", &text, source);
-            self.known.insert(node, Time::ZERO);
+            // A controller that has just started gives a node that has reported a fresh grace: it counts from its own first look.
+            let reported = cluster.node(node).conditions.get(cluster.words.ready).is_some();
+            self.known.insert(node, if reported { cluster.now() } else { Time::ZERO });
             taints::mark_reachable(node, cluster);
         }
         let gone: Vec<NodeId> = self.known.keys().copied().filter(|&node| cluster.node(node).meta.removed).collect();

@@ -91,6 +91,11 @@ impl SchedulingQueue {
         SchedulingQueue { settings, ..SchedulingQueue::default() }
     }
 
+    /// How it waits.
+    pub fn settings(&self) -> QueueSettings {
+        self.settings
+    }
+
     /// Adds a pod that has just been seen for the first time.
     pub fn add(&mut self, pod: PodId, cx: &QueueContext<'_>) {
         let priority = cx.cluster.spec_of(pod).priority;
