@@ -53,6 +53,8 @@ pub struct Cluster {
     pub(super) given_uids: BTreeMap<Sym, u64>,
     pub(super) n_live_nodes: usize,
     pub(super) changes: Vec<Change>,
+    /// What the API server warned about since a client last asked.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Cluster {
@@ -85,6 +87,7 @@ impl Cluster {
             given_uids: BTreeMap::new(),
             n_live_nodes: 0,
             changes: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 
