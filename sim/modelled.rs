@@ -60,8 +60,29 @@ pub const KINDS: &[KindRow] = &[
     row("PriorityClass", Extent::Modelled, "priority admission and preemption"),
     row("PodDisruptionBudget", Extent::Modelled, "status; evictions, drains and preemption respect it"),
     row("LimitRange", Extent::Modelled, "defaults and bounds of pods at admission"),
-    row("ResourceQuota", Extent::Modelled, "usage, and refusal of pods that controllers create above it"),
+    row(
+        "ResourceQuota",
+        Extent::Modelled,
+        "usage, scopes, and refusal of what users and controllers create, resize or change above it",
+    ),
     row("ServiceAccount", Extent::Modelled, "`default` in every namespace, pull secrets; requests are not authorised"),
+    row(
+        "ValidatingAdmissionPolicy",
+        Extent::Modelled,
+        "evaluated for what users and controllers create, and what users change or delete; no `authorizer`, no audit log, types are checked when an expression is evaluated",
+    ),
+    row(
+        "ValidatingAdmissionPolicyBinding",
+        Extent::Modelled,
+        "with its policy; parameters of any kind, custom ones excepted",
+    ),
+    row("MutatingWebhookConfiguration", Extent::Kept, "kept; webhooks are not called"),
+    row("ValidatingWebhookConfiguration", Extent::Kept, "kept; webhooks are not called"),
+    row(
+        "RuntimeClass",
+        Extent::Modelled,
+        "its overhead and its scheduling at admission; every pod runs in the same runtime",
+    ),
     row("Event", Extent::Modelled, "recorded, counted and aggregated as client-go does"),
     row(
         "StatefulSet",
@@ -131,6 +152,10 @@ valid and not modelled is a warning; a part of the scenario format that is not b
 
 /// Parts of a cluster that are no objects.
 const PARTS: &[(&str, &str)] = &[
+    (
+        "admission",
+        "NamespaceLifecycle, LimitRanger, ServiceAccount (without token volumes), TaintNodesByCondition, PodSecurity (without exemptions and audit), Priority, DefaultTolerationSeconds, DefaultStorageClass, StorageObjectInUseProtection, PersistentVolumeClaimResize, RuntimeClass, DefaultIngressClass, PodTopologyLabels, ValidatingAdmissionPolicy, ResourceQuota, for users and controllers alike; not: webhooks, MutatingAdmissionPolicy, NodeRestriction, CertificateApproval, CertificateSigning, CertificateSubjectRestriction, ClusterTrustBundleAttest, PodGroup, and what is off by default",
+    ),
     (
         "API server",
         "defaulting, validation, immutable fields, admission of pods, resource versions, generations, finalizers; no webhooks, no authorisation, no API latency under load",

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::fmt;
 
-use super::admission::{self, Lookup, Nothing};
+use super::admission::{self, Attributes, Lookup, Nothing, Operation, Rejection};
 use super::causes::{Cause, Causes, Path};
 use super::custom::{self, Definition, Definitions, Version};
 use super::document::{Document, Part, Step};
@@ -24,8 +24,12 @@ pub struct AcceptContext<'a> {
     pub uid: &'a str,
     /// Now, as RFC 3339 in whole seconds.
     pub now: &'a str,
-    /// What admission looks up; without it pods are not completed by admission.
+    /// What admission looks up; without it nothing is admitted, only defaulted and validated.
     pub lookup: Option<&'a dyn Lookup>,
+    /// The part of the object that the request is about: `scale`, `resize`; empty for the object itself.
+    pub subresource: &'static str,
+    /// Whether a new pod gets the volume with its service account's token.
+    pub token_volumes: bool,
     /// The kind that the request says it is about, as apiVersion and kind, for objects that do not say it themselves.
     pub expected: Option<(&'a str, &'a str)>,
     /// Gives a valid Service its addresses: the next free cluster address.
@@ -46,12 +50,31 @@ impl Default for AcceptContext<'_> {
             uid: "",
             now: "1970-01-01T00:00:00Z",
             lookup: Some(&Nothing),
+            subresource: "",
+            token_volumes: true,
             expected: None,
             service_address: None,
             node_port: 30_000,
             definitions: None,
             keep_undefined: false,
         }
+    }
+}
+
+impl<'a> AcceptContext<'a> {
+    pub(super) fn attributes<'b>(
+        &self,
+        operation: Operation,
+        info: &'b KindInfo,
+        namespace: &'b str,
+        name: &'b str,
+    ) -> Attributes<'b>
+    where
+        'a: 'b,
+    {
+        let token_suffix = self.token_volumes.then_some(self.suffix);
+        let subresource = self.subresource;
+        Attributes { token_suffix, subresource, ..Attributes::of(operation, info, namespace, name) }
     }
 }
 
@@ -70,6 +93,8 @@ pub struct Accepted {
     pub info: &'static KindInfo,
     /// What the server warns about.
     pub warnings: Vec<String>,
+    /// What admission warns about: it depends on what else is in the cluster.
+    pub admission_warnings: Vec<String>,
 }
 
 /// Why the server does not take an object: a `metav1.Status`.
@@ -154,11 +179,10 @@ pub fn accept(value: &Value, context: &AcceptContext<'_>) -> Result<Accepted, Re
     if rules.status == StatusAtBirth::Reset {
         reset_status(&mut object, info, &version);
     }
-    if info.kind == "Pod"
-        && let Some(lookup) = context.lookup
-    {
-        admission::admit_pod(&mut object, &namespace, context.suffix, lookup)
-            .map_err(|what| forbidden(&object, info, &what))?;
+    let name = text(get(&object, "metadata"), "name").to_owned();
+    let at = context.attributes(Operation::Create, info, &namespace, &name);
+    if let Some(lookup) = context.lookup {
+        admission::mutate(&mut object, None, &at, lookup).map_err(|rejection| rejected(&rejection, info, &name))?;
     }
     (rules.prepare)(&mut object, Birth { uid: context.uid, now: context.now });
     let meta = ensure(&mut object, "metadata");
@@ -184,13 +208,18 @@ pub fn accept(value: &Value, context: &AcceptContext<'_>) -> Result<Accepted, Re
     if !rules.has_generation {
         remove(ensure(&mut object, "metadata"), "generation");
     }
+    let admission_warnings = match context.lookup {
+        Some(lookup) => admission::validate(&object, None, &at, lookup),
+        None => Ok(Vec::new()),
+    };
+    let admission_warnings = admission_warnings.map_err(|rejection| rejected(&rejection, info, &name))?;
     if let Some(address) = context.service_address.filter(|_| info.kind == "Service") {
         service::allocate(&mut object, address, context.node_port);
     }
     let warnings = objects::warnings(info.kind, &object);
     // What is stored is filled in again when it is read: what the registry gave can lead to more.
     (rules.default)(&mut object);
-    Ok(Accepted { value: object, info, warnings })
+    Ok(Accepted { value: object, info, warnings, admission_warnings })
 }
 
 /// Takes a new version of a stored object.
@@ -222,8 +251,12 @@ pub fn accept_update(old: &Value, new: &Value, context: &AcceptContext<'_>) -> R
         (rules.default)(&mut before);
         before
     };
-    if info.kind == "Pod" && context.lookup.is_some() {
-        admission::admit_pod_update(&mut object, &before);
+    let meta = get(&object, "metadata");
+    let (namespace, name) = (text(meta, "namespace").to_owned(), text(meta, "name").to_owned());
+    let at = context.attributes(Operation::Update, info, &namespace, &name);
+    if let Some(lookup) = context.lookup {
+        admission::mutate(&mut object, Some(&before), &at, lookup)
+            .map_err(|rejection| rejected(&rejection, info, &name))?;
     }
     (rules.prepare_update)(&mut object, &before);
     let mut causes = Causes::default();
@@ -235,6 +268,11 @@ pub fn accept_update(old: &Value, new: &Value, context: &AcceptContext<'_>) -> R
     if !causes.is_empty() {
         return Err(invalid(&object, info, causes));
     }
+    let admission_warnings = match context.lookup {
+        Some(lookup) => admission::validate(&object, Some(&before), &at, lookup),
+        None => Ok(Vec::new()),
+    };
+    let admission_warnings = admission_warnings.map_err(|rejection| rejected(&rejection, info, &name))?;
     if rules.has_generation {
         let generation = int(get(&before, "metadata"), "generation");
         let changed = rules.counts_changes && content(&object) != content(&before);
@@ -244,7 +282,7 @@ pub fn accept_update(old: &Value, new: &Value, context: &AcceptContext<'_>) -> R
         service::allocate(&mut object, address, context.node_port);
     }
     let warnings = objects::warnings(info.kind, &object);
-    Ok(Accepted { value: object, info, warnings })
+    Ok(Accepted { value: object, info, warnings, admission_warnings })
 }
 
 pub(super) fn tidy(object: &mut Value, info: &KindInfo, version: &str) {
@@ -366,9 +404,26 @@ pub(super) fn invalid(object: &Value, info: &KindInfo, causes: Causes) -> Refusa
     Refusal { causes: causes.list, ..Refusal::new(422, "Invalid", message) }
 }
 
-pub(super) fn forbidden(object: &Value, info: &KindInfo, what: &str) -> Refusal {
-    let name = text(get(object, "metadata"), "name");
-    Refusal::new(403, "Forbidden", format!("{} {name:?} is forbidden: {what}", info.resource()))
+/// Asks admission about a valid object that no plugin changes, a custom resource; gives its warnings.
+pub(super) fn admitted(
+    object: &Value,
+    old: Option<&Value>,
+    info: &KindInfo,
+    context: &AcceptContext<'_>,
+) -> Result<Vec<String>, Refusal> {
+    let Some(lookup) = context.lookup else { return Ok(Vec::new()) };
+    let meta = get(object, "metadata");
+    let name = text(meta, "name");
+    let operation = if old.is_some() { Operation::Update } else { Operation::Create };
+    let at = context.attributes(operation, info, text(meta, "namespace"), name);
+    admission::namespace_lifecycle(&at, lookup)
+        .and_then(|()| admission::validate(object, old, &at, lookup))
+        .map_err(|rejection| rejected(&rejection, info, name))
+}
+
+/// What admission refuses, as a `metav1.Status`.
+pub fn rejected(rejection: &Rejection, info: &KindInfo, name: &str) -> Refusal {
+    Refusal::new(rejection.code(), rejection.reason(), rejection.text(&info.resource(), name))
 }
 
 /// The refusal of an update without a `resourceVersion`.

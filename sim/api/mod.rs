@@ -5,6 +5,7 @@ pub mod accept;
 pub mod admission;
 pub mod base64;
 pub mod causes;
+pub mod cel;
 pub mod convert;
 pub mod custom;
 pub mod document;

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::accept::{AcceptContext, Accepted, Refusal, accept_update, conflict, decoded, invalid, kind_of, tidy};
+use super::accept::{
+    AcceptContext, Accepted, Refusal, accept_update, conflict, decoded, invalid, kind_of, rejected, tidy,
+};
+use super::admission::{self, Operation};
 use super::causes::{Causes, Path};
 use super::objects::{metadata, pod_resize, rules};
 use super::view::{ensure, get, int, put, remove, text};
@@ -90,12 +93,12 @@ pub fn accept_subresource(
             let mut object = decoded(&whole, info, &version)?;
             check_version(new, old, &object, info)?;
             tidy(&mut object, info, &version);
-            Ok(Accepted { value: object, info, warnings: Vec::new() })
+            Ok(Accepted { value: object, info, warnings: Vec::new(), admission_warnings: Vec::new() })
         }
         Subresource::Scale => {
             let mut whole = old.clone();
             put(ensure(&mut whole, "spec"), "replicas", get(get(new, "spec"), "replicas").clone());
-            accept_update(old, &whole, context)
+            accept_update(old, &whole, &AcceptContext { subresource: "scale", ..*context })
         }
         Subresource::Resize => {
             let (info, version) = kind_of(new, context)?;
@@ -115,12 +118,21 @@ pub fn accept_subresource(
             if !causes.is_empty() {
                 return Err(invalid(&object, info, causes));
             }
+            let meta = get(&object, "metadata");
+            let (namespace, name) = (text(meta, "namespace").to_owned(), text(meta, "name").to_owned());
+            let context = AcceptContext { subresource: "resize", ..*context };
+            let at = context.attributes(Operation::Update, info, &namespace, &name);
+            let admission_warnings = match context.lookup {
+                Some(lookup) => admission::validate(&object, Some(&before), &at, lookup),
+                None => Ok(Vec::new()),
+            };
+            let admission_warnings = admission_warnings.map_err(|rejection| rejected(&rejection, info, &name))?;
             if get(&object, "spec") != get(&before, "spec") {
                 let generation = int(get(&before, "metadata"), "generation").max(1) + 1;
                 put(ensure(&mut object, "metadata"), "generation", generation);
             }
             remove(ensure(&mut object, "metadata"), "managedFields");
-            Ok(Accepted { value: object, info, warnings: Vec::new() })
+            Ok(Accepted { value: object, info, warnings: Vec::new(), admission_warnings })
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::ObjectName;
-use crate::api::accept::{AcceptContext, Refusal, accept, accept_update};
+use crate::api::accept::{AcceptContext, Refusal, accept, accept_update, rejected};
 use crate::api::custom::Definitions;
 use crate::api::subresource::{Subresource, accept_subresource};
 use crate::cluster::admission::Rejection;
@@ -43,42 +43,46 @@ pub fn edit(
     Ok(true)
 }
 
-/// Creates the object of a manifest: defaults, validation, admission. An object of a dump (it has a uid) was accepted where it came
-/// from; what admission would refuse of it is kept as it is.
+/// Creates the object of a manifest: defaults, admission, validation, quotas. An object of a dump (it has a uid) was accepted where it
+/// came from; what admission would refuse of it is kept as it is.
 ///
 /// # Errors
 ///
 /// What the API server refuses, as kubectl prints it.
 pub fn create(cluster: &mut Cluster, manifest: &Value) -> Result<ObjectRef, String> {
-    let is_dumped = manifest["metadata"]["uid"].is_string();
     let mut wanted = manifest.clone();
-    if !is_dumped {
-        let status = wanted.as_object_mut().and_then(|fields| fields.remove("status"));
-        let uid = cluster.next_uid_text();
-        let definitions = cluster.definitions_for(&wanted);
-        let context = AcceptContext { lookup: None, uid: &uid, ..custom_context(&definitions) };
-        wanted = accept(&wanted, &context).map_err(|refusal| refused(&refusal))?.value;
-        if let Some(status) = status.filter(|status| !status.is_null()) {
-            wanted["status"] = status;
-        }
-        if let Some(metadata) = wanted["metadata"].as_object_mut() {
-            for field in ["uid", "creationTimestamp"] {
-                metadata.remove(field);
-            }
-        }
-    }
-    if wanted["kind"] == "Pod" {
+    if manifest["metadata"]["uid"].is_string() {
         let mut admitted = wanted.clone();
-        match cluster.admit_pod_manifest(&mut admitted) {
-            Ok(()) => wanted = admitted,
-            Err(_) if is_dumped => {}
-            Err(rejection) => {
-                let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
-                let reason = if matches!(rejection, Rejection::Invalid(_)) { "Invalid" } else { "Forbidden" };
-                return Err(format!("Error from server ({reason}): {}", rejection.text("pods", name)));
-            }
+        if wanted["kind"] == "Pod" && cluster.admit_pod_manifest(&mut admitted).is_ok() {
+            wanted = admitted;
+        }
+        return cluster.create_from(&wanted);
+    }
+    let status = wanted.as_object_mut().and_then(|fields| fields.remove("status"));
+    let uid = cluster.next_uid_text();
+    let definitions = cluster.definitions_for(&wanted);
+    let context =
+        AcceptContext { lookup: Some(&*cluster), token_volumes: false, uid: &uid, ..custom_context(&definitions) };
+    let accepted = accept(&wanted, &context).map_err(|refusal| refused(&refusal))?;
+    let (info, mut wanted) = (accepted.info, accepted.value);
+    let (name, namespace) = {
+        let text = |key: &str| wanted["metadata"][key].as_str().unwrap_or_default().to_owned();
+        (text("name"), text("namespace"))
+    };
+    if cluster.find_any(info.key, &namespace, &name).is_none() {
+        cluster
+            .charge_created(info, &namespace, &wanted)
+            .map_err(|why| refused(&rejected(&Rejection::Forbidden(why), info, &name)))?;
+    }
+    if let Some(status) = status.filter(|status| !status.is_null()) {
+        wanted["status"] = status;
+    }
+    if let Some(metadata) = wanted["metadata"].as_object_mut() {
+        for field in ["uid", "creationTimestamp"] {
+            metadata.remove(field);
         }
     }
+    cluster.note_warnings(accepted.admission_warnings);
     cluster.create_from(&wanted)
 }
 
@@ -90,9 +94,24 @@ fn custom_context(definitions: &Definitions) -> AcceptContext<'_> {
 /// Sends a changed object back.
 pub(super) fn send(cluster: &mut Cluster, object: ObjectRef, before: &Value, after: Value) -> Result<(), String> {
     let definitions = cluster.definitions_for(&after);
-    let context = AcceptContext { lookup: None, ..custom_context(&definitions) };
-    let accepted = accept_update(before, &after, &context).map_err(|refusal| refused(&refusal))?.value;
-    cluster.update_from(object, &accepted)
+    let context = AcceptContext { lookup: Some(&*cluster), token_volumes: false, ..custom_context(&definitions) };
+    let accepted = accept_update(before, &after, &context).map_err(|refusal| refused(&refusal))?;
+    let name = cluster.name(object).to_owned();
+    cluster
+        .charge_updated(accepted.info, before, &accepted.value)
+        .map_err(|why| refused(&rejected(&Rejection::Forbidden(why), accepted.info, &name)))?;
+    cluster.note_warnings(accepted.admission_warnings);
+    cluster.update_from(object, &accepted.value)
+}
+
+/// Asks whether an object may be deleted.
+///
+/// # Errors
+///
+/// The refusal as kubectl prints it.
+pub(super) fn admit_deletion(cluster: &Cluster, object: ObjectRef) -> Result<(), String> {
+    let Some(info) = crate::api::kinds::by_kind(cluster.kind(object)) else { return Ok(()) };
+    cluster.admit_deletion(object).map_err(|why| refused(&rejected(&why, info, cluster.name(object))))
 }
 
 /// Sends back a changed object, or only a part of it.
@@ -104,8 +123,16 @@ pub(super) fn send_part(
     part: Option<Subresource>,
 ) -> Result<(), String> {
     let Some(part) = part else { return send(cluster, object, before, after) };
-    let context = AcceptContext { lookup: None, ..AcceptContext::default() };
-    let accepted = accept_subresource(before, &after, part, &context).map_err(|refusal| refused(&refusal))?.value;
+    let context = AcceptContext { lookup: Some(&*cluster), token_volumes: false, ..AcceptContext::default() };
+    let accepted = accept_subresource(before, &after, part, &context).map_err(|refusal| refused(&refusal))?;
+    if part == Subresource::Resize {
+        let name = cluster.name(object).to_owned();
+        cluster
+            .charge_updated(accepted.info, before, &accepted.value)
+            .map_err(|why| refused(&rejected(&Rejection::Forbidden(why), accepted.info, &name)))?;
+    }
+    cluster.note_warnings(accepted.admission_warnings);
+    let accepted = accepted.value;
     match (part, object) {
         (Subresource::Resize, ObjectRef::Pod(pod)) => cluster.resize_from(pod, &accepted),
         (Subresource::Status, _) => cluster.update_status_from(object, &accepted),
@@ -133,7 +160,14 @@ fn refused(refusal: &Refusal) -> String {
                     false => messages::invalid(kind, name.trim_matches('"'), &lines).trim_end().to_owned(),
                 }
             }
-            None => refusal.message.clone(),
+            // A policy's refusal is a cause without a field.
+            None => match refusal.message.split_once(" is forbidden: ") {
+                Some((object, what)) => {
+                    let (resource, name) = object.split_once(' ').unwrap_or((object, ""));
+                    format!("The {} {name} is invalid: : {what}", resource.split('.').next().unwrap_or(resource))
+                }
+                None => refusal.message.clone(),
+            },
         },
         reason => format!("Error from server ({reason}): {}", refusal.message),
     }

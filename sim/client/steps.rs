@@ -127,7 +127,9 @@ impl Client {
             }
             _ => {}
         }
-        match self.act(&action, cluster) {
+        let done = self.act(&action, cluster);
+        self.note_warnings(idx, cluster);
+        match done {
             Ok(lines) => {
                 let answer = &mut self.answers[idx as usize];
                 answer.stdout.extend(lines.into_iter().filter(|line| !line.is_empty()));
@@ -154,6 +156,12 @@ impl Client {
                 self.go_on(idx, cluster, agenda);
             }
         }
+    }
+
+    /// Prints what the API server warned about meanwhile, as kubectl does.
+    fn note_warnings(&mut self, idx: u32, cluster: &mut Cluster) {
+        let warnings = cluster.take_warnings();
+        self.answers[idx as usize].stderr.extend(warnings.into_iter().map(|warning| format!("Warning: {warning}")));
     }
 
     fn fail(&mut self, idx: u32, error: String, now: Time) {
@@ -192,6 +200,7 @@ impl Client {
             Some(Request::Evict(pod)) => self.evict(idx, pod, cluster),
             None => {}
         }
+        self.note_warnings(idx, cluster);
         if requests.is_empty() {
             self.answers[idx as usize].ended = Some(agenda.now());
             return;

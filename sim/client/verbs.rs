@@ -30,7 +30,9 @@ pub(super) fn delete(
     propagation: Propagation,
     grace_seconds: Option<u32>,
 ) -> Result<String, String> {
-    match find(cluster, name)? {
+    let object = find(cluster, name)?;
+    super::edit::admit_deletion(cluster, object)?;
+    match object {
         ObjectRef::Pod(pod) => cluster.delete_pod(pod, grace_seconds),
         object => cluster.delete(object, propagation),
     }
@@ -51,14 +53,17 @@ pub(super) fn scale(
     if !matches!(name.info.kind, "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet") {
         return Err(format!("Error from server (NotFound): the server could not find the scale of {}", name.text()));
     }
-    edit(cluster, name, |object| {
-        let present = object["spec"]["replicas"].as_i64().unwrap_or(1);
-        if let Some(expected) = current.filter(|&expected| expected != present) {
-            return Err(format!("error: Expected replicas to be {expected}, was {present}"));
-        }
-        object["spec"]["replicas"] = json!(replicas);
-        Ok(())
-    })?;
+    let object = find(cluster, name)?;
+    let before = cluster.export(object);
+    let present = before["spec"]["replicas"].as_i64().unwrap_or(1);
+    if let Some(expected) = current.filter(|&expected| expected != present) {
+        return Err(format!("error: Expected replicas to be {expected}, was {present}"));
+    }
+    let mut after = before.clone();
+    after["spec"]["replicas"] = json!(replicas);
+    if after != before {
+        send_part(cluster, object, &before, after, Some(Subresource::Scale))?;
+    }
     Ok(format!("{} scaled", name.text()))
 }
 

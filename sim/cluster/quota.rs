@@ -17,17 +17,8 @@ use crate::api::resources::{
 };
 use crate::engine::Span;
 
-/// What a quota may ask every container to say.
-const COMPUTE: [&str; 8] = [
-    "cpu",
-    "memory",
-    "requests.cpu",
-    "requests.memory",
-    "requests.ephemeral-storage",
-    "limits.cpu",
-    "limits.memory",
-    "limits.ephemeral-storage",
-];
+/// What a quota asks every container to say if it counts it (`validationSet`: no later resource is treated like this).
+const COMPUTE: [&str; 6] = ["cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"];
 
 fn one() -> Quantity {
     Quantity::from_value(1, Format::DecimalSI)
@@ -80,13 +71,25 @@ pub fn object_usage(info: &KindInfo, manifest: &Value) -> ResourceList {
             if kind == "LoadBalancer" {
                 usage.insert("services.loadbalancers".to_owned(), one());
             }
-            if kind == "NodePort" || kind == "LoadBalancer" && spec["allocateLoadBalancerNodePorts"] != false {
-                usage.insert("services.nodeports".to_owned(), ports);
-            }
+            let given =
+                spec["ports"].as_array().into_iter().flatten().filter(|port| port["nodePort"].as_i64() > Some(0));
+            let ports = match kind {
+                "LoadBalancer" if spec["allocateLoadBalancerNodePorts"] == false => {
+                    Quantity::from_value(given.count() as i64, Format::DecimalSI)
+                }
+                "NodePort" | "LoadBalancer" => ports,
+                _ => Quantity::ZERO,
+            };
+            usage.insert("services.nodeports".to_owned(), ports);
         }
         "PersistentVolumeClaim" => {
             usage.insert("persistentvolumeclaims".to_owned(), one());
             let storage = serde_json::from_value::<Quantity>(spec["resources"]["requests"]["storage"].clone()).ok();
+            // Whole bytes are counted.
+            let storage = storage.map(|amount| match amount.milli_value() % 1000 {
+                0 => amount,
+                _ => Quantity::from_value(amount.value(), Format::BinarySI),
+            });
             if let Some(class) = spec["storageClassName"].as_str() {
                 let prefix = format!("{class}.storageclass.storage.k8s.io");
                 usage.insert(format!("{prefix}/persistentvolumeclaims"), one());
@@ -123,6 +126,29 @@ pub fn pod_fits(scopes: &[QuotaScope], spec: &PodSpec) -> bool {
     })
 }
 
+/// Whether a claim fits all scopes of a quota: only those about its VolumeAttributesClass are about claims.
+pub fn claim_fits(scopes: &[QuotaScope], claim: &Value) -> bool {
+    let classes: BTreeSet<&str> = [
+        &claim["spec"]["volumeAttributesClassName"],
+        &claim["status"]["currentVolumeAttributesClassName"],
+        &claim["status"]["modifyVolumeStatus"]["targetVolumeAttributesClassName"],
+    ]
+    .into_iter()
+    .filter_map(Value::as_str)
+    .filter(|class| !class.is_empty())
+    .collect();
+    scopes.iter().all(|scope| {
+        let listed = |class: &&str| scope.values.iter().any(|value| value == class);
+        scope.name == "VolumeAttributesClass"
+            && match scope.operator.as_str() {
+                "In" => classes.iter().any(listed),
+                "NotIn" => classes.is_empty() || !classes.iter().all(listed),
+                "Exists" => !classes.is_empty(),
+                _ => classes.is_empty(),
+            }
+    })
+}
+
 /// Whether an affinity term of the pod names other namespaces.
 fn crosses_namespaces(spec: &core::PodSpec) -> bool {
     let Some(affinity) = &spec.affinity else { return false };
@@ -151,6 +177,12 @@ fn crosses_namespaces(spec: &core::PodSpec) -> bool {
 
 /// What containers must say because a quota counts it, and do not (`must specify limits.cpu for: c`).
 pub fn missing_constraints(hard: &ResourceList, spec: &PodSpec) -> Option<String> {
+    // Resources of the pod as a whole stand for those of its containers.
+    let of_pod = spec.typed.resources.as_ref();
+    let set = |list: Option<&BTreeMap<_, _>>| list.is_some_and(|list| !list.is_empty());
+    if of_pod.is_some_and(|own| set(own.requests.as_ref()) || set(own.limits.as_ref())) {
+        return None;
+    }
     let required: Vec<&str> = COMPUTE.into_iter().filter(|name| hard.contains_key(*name)).collect();
     let mut missing: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for container in spec.typed.containers.iter().chain(spec.typed.init_containers.iter().flatten()) {
@@ -189,6 +221,17 @@ pub fn exceeds(quota: &str, hard: &ResourceList, used: &ResourceList, requested:
         .then(|| format!("exceeded quota: {quota}, requested: {requested}, used: {used}, limited: {limited}"))
 }
 
+/// What `new` is more than `old`; nothing is negative.
+fn growth(mut new: ResourceList, old: &ResourceList) -> ResourceList {
+    for (name, amount) in &mut new {
+        if let Some(before) = old.get(name) {
+            amount.sub(before);
+        }
+    }
+    new.retain(|_, amount| amount.sign() > 0);
+    new
+}
+
 impl Cluster {
     /// Asks all quotas of a namespace whether a pod of this spec may be created, and charges them if all agree.
     ///
@@ -201,24 +244,80 @@ impl Cluster {
         if quotas.is_empty() {
             return Ok(());
         }
-        for &id in &quotas {
-            let hard = self.get::<ResourceQuota>(id).enforced.as_ref();
-            if let Some(text) = hard.and_then(|hard| missing_constraints(hard, row)) {
-                return Err(format!("failed quota: {}: {text}", self.name(id)));
-            }
+        if let Some(text) = self.missing(&quotas, row) {
+            return Err(text);
         }
         let usage = pod_usage(row);
         self.charge(&quotas, &usage)
     }
 
-    /// The same for an object of another kind; scoped quotas count pods only.
+    /// The same for an object of another kind.
     ///
     /// # Errors
     ///
     /// The text after `configmaps "x" is forbidden: `.
     pub fn charge_object(&mut self, namespace: Sym, info: &KindInfo, manifest: &Value) -> Result<(), String> {
-        let quotas = self.quotas_of(namespace, |quota| quota.scopes.is_empty());
+        let quotas = self.quotas_for_object(namespace, info, manifest);
         self.charge(&quotas, &object_usage(info, manifest))
+    }
+
+    /// The same for any accepted object that a user creates.
+    ///
+    /// # Errors
+    ///
+    /// The text after `pods "x" is forbidden: `.
+    pub fn charge_created(&mut self, info: &KindInfo, namespace: &str, manifest: &Value) -> Result<(), String> {
+        if !info.namespaced {
+            return Ok(());
+        }
+        let namespace = self.interner.sym(namespace);
+        if info.kind == "Pod" {
+            let spec = self.intern_spec(&manifest["spec"])?;
+            return self.charge_pod(namespace, spec);
+        }
+        self.charge_object(namespace, info, manifest)
+    }
+
+    /// The same for an update: what the new version uses more than the old one. Only pods that are resized, services and claims
+    /// are asked about.
+    ///
+    /// # Errors
+    ///
+    /// The text after `services "x" is forbidden: `.
+    pub fn charge_updated(&mut self, info: &KindInfo, old: &Value, new: &Value) -> Result<(), String> {
+        if !matches!(info.kind, "Pod" | "Service" | "PersistentVolumeClaim")
+            || self.of_kind(ResourceQuota::KIND).next().is_none()
+        {
+            return Ok(());
+        }
+        let namespace = self.interner.sym(new["metadata"]["namespace"].as_str().unwrap_or_default());
+        if info.kind != "Pod" {
+            let quotas = self.quotas_for_object(namespace, info, new);
+            return self.charge(&quotas, &growth(object_usage(info, new), &object_usage(info, old)));
+        }
+        let (before, after) = (self.intern_spec(&old["spec"])?, self.intern_spec(&new["spec"])?);
+        let row = self.specs.get(after);
+        let usage = growth(pod_usage(row), &pod_usage(self.specs.get(before)));
+        let quotas = self.quotas_of(namespace, |quota| pod_fits(&quota.scopes, row));
+        if let Some(text) = self.missing(&quotas, row) {
+            return Err(text);
+        }
+        self.charge(&quotas, &usage)
+    }
+
+    fn quotas_for_object(&self, namespace: Sym, info: &KindInfo, manifest: &Value) -> Vec<ObjId> {
+        self.quotas_of(namespace, |quota| match info.kind {
+            "PersistentVolumeClaim" => claim_fits(&quota.scopes, manifest),
+            _ => quota.scopes.is_empty(),
+        })
+    }
+
+    /// What a quota misses in a pod's containers.
+    fn missing(&self, quotas: &[ObjId], spec: &PodSpec) -> Option<String> {
+        quotas.iter().find_map(|&id| {
+            let text = missing_constraints(self.get::<ResourceQuota>(id).enforced.as_ref()?, spec)?;
+            Some(format!("failed quota: {}: {text}", self.name(id)))
+        })
     }
 
     /// The quotas of a namespace that fit, in order of name.
@@ -241,7 +340,8 @@ impl Cluster {
         for &id in quotas {
             self.update_status::<ResourceQuota>(id, |quota| {
                 let Some(hard) = &quota.enforced else { return };
-                for (name, amount) in usage.iter().filter(|(name, _)| hard.contains_key(*name)) {
+                let counted = usage.iter().filter(|(name, amount)| hard.contains_key(*name) && !amount.is_zero());
+                for (name, amount) in counted {
                     quota.used.entry(name.clone()).or_insert(Quantity::ZERO).add(amount);
                 }
             });
@@ -275,8 +375,12 @@ impl Cluster {
                 None => {}
             }
         }
-        if quota.scopes.is_empty() {
-            for (_, object) in self.objects().filter(|(_, object)| object.meta.namespace == namespace) {
+        for (_, object) in self.objects().filter(|(_, object)| object.meta.namespace == namespace) {
+            let fits = match object.info.kind {
+                "PersistentVolumeClaim" => claim_fits(&quota.scopes, &object.raw),
+                _ => quota.scopes.is_empty(),
+            };
+            if fits {
                 add_list(&mut used, &object_usage(object.info, &object.raw));
             }
         }

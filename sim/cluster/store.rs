@@ -56,6 +56,8 @@ pub struct Cluster {
     pub(super) changes: Vec<Change>,
     /// What of the control plane is down.
     pub(super) outage: ControlPlaneState,
+    /// What the API server warned about since a client last asked.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Cluster {
@@ -89,6 +91,7 @@ impl Cluster {
             n_live_nodes: 0,
             changes: Vec::new(),
             outage: ControlPlaneState::default(),
+            warnings: Vec::new(),
         }
     }
 

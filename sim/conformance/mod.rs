@@ -2,7 +2,8 @@
 
 pub mod api;
 pub mod cases;
-pub mod cases_rules;
+pub mod cases_admission;
+mod cases_rules;
 pub mod cases_scheduler;
 pub mod cluster;
 pub mod difference;

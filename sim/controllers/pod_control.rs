@@ -1,7 +1,7 @@
 //! Creating and deleting pods on behalf of a controller: admission, names, owner references, events.
 
 use rustc_hash::FxHashMap;
-use serde_json::Value;
+use serde_json::json;
 use smallvec::SmallVec;
 
 use super::owned_pods::OwnedPods;
@@ -18,7 +18,7 @@ pub struct PodControl {
     /// The pods of ReplicaSets and ReplicationControllers, counted.
     pub owned: OwnedPods,
     /// What admission makes of a template's spec in a namespace.
-    admitted: FxHashMap<(SpecId, Sym), Admitted>,
+    admitted: FxHashMap<(SpecId, LabelsId, Sym), Admitted>,
 }
 
 /// A spec as admission leaves it, with what LimitRanger says of it, or why it is refused.
@@ -88,7 +88,7 @@ impl PodControl {
             text: rejection.text("pods", cluster.interner.text(name)),
             terminating: matches!(rejection, Rejection::Terminating(_)),
         };
-        let (spec, note) = match self.admit(cluster, namespace, request.template.spec) {
+        let (spec, note) = match self.admit(cluster, namespace, &request.template) {
             Ok(admitted) => admitted,
             Err(rejection) => return Err(refused(cluster, &rejection)),
         };
@@ -96,13 +96,17 @@ impl PodControl {
             let text = format!("pods {:?} already exists", cluster.interner.text(name));
             return Err(CreateError { text, terminating: false });
         }
+        let note = note.map(|note| cluster.interner.shared_text(note));
+        let annotations =
+            admission::with_limit_ranger(&mut cluster.interner, request.template.annotations, note.as_deref());
+        if cluster.has_policies() {
+            let metadata = (name, namespace, request.template.labels, annotations);
+            ask_policies(cluster, owner, metadata, spec).map_err(|rejection| refused(cluster, &rejection))?;
+        }
         if let Err(why) = cluster.charge_pod(namespace, spec) {
             let text = format!("pods {:?} is forbidden: {why}", cluster.interner.text(name));
             return Err(CreateError { text, terminating: false });
         }
-        let note = note.map(|note| cluster.interner.shared_text(note));
-        let annotations =
-            admission::with_limit_ranger(&mut cluster.interner, request.template.annotations, note.as_deref());
         let meta = NewMeta {
             name,
             generate_name: if request.name == Sym::EMPTY { base_name(cluster, owner, &request) } else { Sym::EMPTY },
@@ -154,19 +158,53 @@ impl PodControl {
         &mut self,
         cluster: &mut Cluster,
         namespace: Sym,
-        spec: SpecId,
+        template: &Template,
     ) -> Result<(SpecId, Option<Sym>), Rejection> {
-        if let Some(known) = self.admitted.get(&(spec, namespace)) {
+        let key = (template.spec, template.annotations, namespace);
+        if let Some(known) = self.admitted.get(&key) {
             return known.clone();
         }
-        let json = serde_json::to_value(&cluster.specs.get(spec).typed).unwrap_or(Value::Null);
-        let admitted = cluster.admit_pod_spec(namespace, &json).and_then(|admitted| {
+        let pod = json!({
+            "metadata": { "annotations": cluster.export_map(template.annotations) },
+            "spec": cluster.specs.get(template.spec).typed,
+        });
+        let admitted = cluster.admit_pod(namespace, pod).and_then(|admitted| {
             let spec = cluster.intern_spec(&admitted.spec).map_err(Rejection::Invalid)?;
             Ok((spec, admitted.limit_ranger.map(|text| cluster.interner.sym(&text))))
         });
-        self.admitted.insert((spec, namespace), admitted.clone());
+        self.admitted.insert(key, admitted.clone());
         admitted
     }
+}
+
+/// Asks the users' policies about a pod as it would be stored: name, namespace, labels, annotations, and the spec.
+fn ask_policies(
+    cluster: &mut Cluster,
+    owner: ObjId,
+    (name, namespace, labels, annotations): (Sym, Sym, LabelsId, LabelsId),
+    spec: SpecId,
+) -> Result<(), Rejection> {
+    let reference = cluster.owner_reference(owner);
+    let text = |sym| cluster.interner.text(sym);
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": text(name),
+            "namespace": text(namespace),
+            "labels": cluster.export_map(labels),
+            "annotations": cluster.export_map(annotations),
+            "ownerReferences": [{
+                "apiVersion": text(reference.api_version),
+                "kind": text(reference.kind),
+                "name": text(reference.name),
+                "controller": reference.controller,
+            }],
+        },
+        "spec": cluster.specs.get(spec).typed,
+    });
+    let info = crate::api::kinds::by_kind("Pod").expect("pods are a kind");
+    cluster.ask_policies(info, &pod)
 }
 
 /// A slow start: `count` calls in batches of 1, 2, 4, ...; after a batch with a failure the rest is skipped

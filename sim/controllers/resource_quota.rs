@@ -24,7 +24,9 @@ impl Controller for ResourceQuotaController {
                 {
                     keys.add(id);
                 }
-                false
+                // What became smaller gives back what it no longer needs.
+                change.what == What::Spec
+                    && matches!(cluster.kind(change.object), "Pod" | "Service" | "PersistentVolumeClaim")
             }
             _ => false,
         };

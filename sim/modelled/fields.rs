@@ -46,7 +46,11 @@ pub const FIELDS: &[FieldRow] = &[
     field("pod spec", "setHostnameAsFQDN", NO_DNS),
     field("pod spec", "enableServiceLinks", NO_CODE),
     field("pod spec", "automountServiceAccountToken", "no tokens are made"),
-    field("pod spec", "runtimeClassName", "every pod runs in the same runtime; set `overhead` by hand"),
+    field(
+        "pod spec",
+        "runtimeClassName",
+        "every pod runs in the same runtime; the class gives its overhead and scheduling",
+    ),
     field("pod spec", "os", "every node runs Linux"),
     field("pod spec", "ephemeralContainers", "they are kept and not run"),
     field("Service", "spec.sessionAffinity", "no request is routed yet"),

@@ -1,5 +1,6 @@
 //! The one integration test binary. Each module is one boundary of the product.
 
+mod admission;
 mod architecture;
 mod autoscaling;
 mod cases;

@@ -1,57 +1,34 @@
-//! Admission of pods: ServiceAccount, Priority, DefaultTolerationSeconds, RuntimeClass.
+//! Admission of pods: ServiceAccount, Priority, DefaultTolerationSeconds, RuntimeClass, PodTopologyLabels.
 
 use crate::api::view::{ensure, fill, get, has, int, items_mut, list, maybe_int, put, text};
 use serde_json::{Value, json};
 
-/// What admission looks up in the cluster.
-pub trait Lookup {
-    /// A ServiceAccount.
-    fn service_account(&self, namespace: &str, name: &str) -> Option<Value>;
-    /// A PriorityClass.
-    fn priority_class(&self, name: &str) -> Option<Value>;
-    /// The PriorityClass with `globalDefault`, the lowest if there are several.
-    fn default_priority_class(&self) -> Option<Value>;
-    /// A RuntimeClass.
-    fn runtime_class(&self, name: &str) -> Option<Value>;
-}
+use super::{Attributes, Lookup};
 
-/// An empty cluster: every namespace has its `default` ServiceAccount, and there are the two system priority classes.
-#[derive(Clone, Copy, Debug)]
-pub struct Nothing;
-
-impl Lookup for Nothing {
-    fn service_account(&self, _: &str, name: &str) -> Option<Value> {
-        (name == "default").then(|| json!({}))
-    }
-
-    fn priority_class(&self, name: &str) -> Option<Value> {
-        match name {
-            "system-cluster-critical" => Some(json!({"value": 2_000_000_000})),
-            "system-node-critical" => Some(json!({"value": 2_000_001_000})),
-            _ => None,
-        }
-    }
-
-    fn default_priority_class(&self) -> Option<Value> {
-        None
-    }
-
-    fn runtime_class(&self, _: &str) -> Option<Value> {
-        None
-    }
-}
-
-/// Completes a new Pod, or says why it is forbidden. `suffix` ends the name of the token's volume.
-pub fn admit_pod(pod: &mut Value, namespace: &str, suffix: &str, lookup: &dyn Lookup) -> Result<(), String> {
+/// Completes a new Pod, or says why it is forbidden.
+pub(super) fn admit(pod: &mut Value, at: &Attributes<'_>, lookup: &dyn Lookup) -> Result<(), String> {
     let spec = ensure(pod, "spec");
-    service_account(spec, namespace, suffix, lookup)?;
+    service_account(spec, at, lookup)?;
     priority(spec, lookup)?;
     default_tolerations(spec);
     runtime_class(spec, lookup)
 }
 
+/// PodTopologyLabels: a pod that is made on a node has the zone and region of that node.
+pub(super) fn topology_labels(pod: &mut Value, lookup: &dyn Lookup) {
+    let node = text(get(pod, "spec"), "nodeName").to_owned();
+    let Some(labels) = Some(node).filter(|node| !node.is_empty()).and_then(|node| lookup.node_labels(&node)) else {
+        return;
+    };
+    for key in ["topology.kubernetes.io/zone", "topology.kubernetes.io/region"] {
+        if has(&labels, key) {
+            put(ensure(ensure(pod, "metadata"), "labels"), key, get(&labels, key).clone());
+        }
+    }
+}
+
 /// Completes the new version of a Pod.
-pub fn admit_pod_update(new: &mut Value, old: &Value) {
+pub(super) fn admit_update(new: &mut Value, old: &Value) {
     let spec = ensure(new, "spec");
     for field in ["priority", "preemptionPolicy"] {
         if !has(spec, field) && has(get(old, "spec"), field) {
@@ -63,7 +40,8 @@ pub fn admit_pod_update(new: &mut Value, old: &Value) {
 
 const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-fn service_account(spec: &mut Value, namespace: &str, suffix: &str, lookup: &dyn Lookup) -> Result<(), String> {
+fn service_account(spec: &mut Value, at: &Attributes<'_>, lookup: &dyn Lookup) -> Result<(), String> {
+    let namespace = at.namespace;
     if text(spec, "serviceAccountName").is_empty() {
         put(spec, "serviceAccountName", "default");
     }
@@ -76,7 +54,7 @@ fn service_account(spec: &mut Value, namespace: &str, suffix: &str, lookup: &dyn
         Value::Bool(own) => *own,
         _ => get(&account, "automountServiceAccountToken") != false,
     };
-    if automount {
+    if let Some(suffix) = at.token_suffix.filter(|_| automount) {
         mount_token(spec, suffix);
     }
     if list(spec, "imagePullSecrets").is_empty() && !list(&account, "imagePullSecrets").is_empty() {

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 use super::definitions::{Definition, Version};
 use super::{coerce, invariants, validate};
 use crate::api::accept::{
-    AcceptContext, Accepted, Refusal, carry_over, complete_metadata, conflict, content, invalid, needs_version,
-    undecodable,
+    AcceptContext, Accepted, Refusal, admitted, carry_over, complete_metadata, conflict, content, invalid,
+    needs_version, undecodable,
 };
 use crate::api::causes::{Cause, CauseType, Causes, Path};
 use crate::api::kinds::KindInfo;
@@ -36,7 +36,8 @@ pub fn accept_custom(
     if !causes.is_empty() {
         return Err(invalid(&object, info, causes));
     }
-    Ok(Accepted { value: object, info, warnings: version.deprecation.iter().cloned().collect() })
+    let admission_warnings = admitted(&object, None, info, context)?;
+    Ok(Accepted { value: object, info, warnings: version.deprecation.iter().cloned().collect(), admission_warnings })
 }
 
 /// Takes a new version of a stored custom resource.
@@ -78,7 +79,8 @@ pub fn update_custom(
         content(&object) != content(old) || !version.has_status && get(&object, "status") != get(old, "status");
     let generation = int(get(old, "metadata"), "generation").max(1) + i64::from(changed);
     put(ensure(&mut object, "metadata"), "generation", generation);
-    Ok(Accepted { value: object, info, warnings: version.deprecation.iter().cloned().collect() })
+    let admission_warnings = admitted(&object, Some(old), info, context)?;
+    Ok(Accepted { value: object, info, warnings: version.deprecation.iter().cloned().collect(), admission_warnings })
 }
 
 /// Takes an object of a kind that no definition describes: only its metadata is checked.
@@ -100,7 +102,7 @@ pub fn accept_undefined(
     if !causes.is_empty() {
         return Err(invalid(&object, info, causes));
     }
-    Ok(Accepted { value: object, info, warnings: Vec::new() })
+    Ok(Accepted { value: object, info, warnings: Vec::new(), admission_warnings: Vec::new() })
 }
 
 /// The object as it would be after decoding: unknown fields refused, nulls dropped, defaults filled in.

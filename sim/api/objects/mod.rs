@@ -141,10 +141,13 @@ pub fn rules(kind: &str) -> &'static Rules {
         "ControllerRevision" => &CONTROLLER_REVISION,
         "CertificateSigningRequest" => &SIGNING_REQUEST,
         "CustomResourceDefinition" => &CUSTOM_RESOURCE_DEFINITION,
+        "ValidatingAdmissionPolicy" => &ADMISSION_POLICY,
         _ => &PLAIN,
     }
 }
 
+static ADMISSION_POLICY: Rules =
+    Rules { validate: |object, _, causes| super::admission::policy::validate_expressions(object, causes), ..COUNTED };
 static POD: Rules = Rules {
     default: pod::default,
     prepare: |object, birth| pod::prepare(object, birth.now),

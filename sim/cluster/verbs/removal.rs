@@ -40,6 +40,13 @@ impl Cluster {
         self.remove_if_free(pod.into());
     }
 
+    /// Deletes a pod with the `gracePeriodSeconds` of a request as sent: one that is negative counts as 1
+    /// (`registry/core/pod/strategy.go`, `CheckGracefulDelete`).
+    pub fn delete_pod_with_period(&mut self, pod: PodId, grace_period_seconds: Option<i64>) {
+        let seconds = |period: i64| if period < 0 { 1 } else { u32::try_from(period).unwrap_or(u32::MAX) };
+        self.delete_pod(pod, grace_period_seconds.map(seconds));
+    }
+
     /// The kubelet confirms that nothing of a pod is left on its node: the object may go.
     pub fn confirm_pod_stopped(&mut self, pod: PodId) {
         if self.pods[pod].meta.removed {

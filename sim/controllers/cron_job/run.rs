@@ -109,11 +109,14 @@ fn create(
     let uid = cluster.next_uid_text();
     let context = AcceptContext { lookup: None, uid: &uid, ..AcceptContext::default() };
     let mut manifest = accept(&manifest, &context).map_err(|refusal| refusal.message)?.value;
+    let info = kinds::by_kind(Job::KIND).expect("the kind is in the table");
+    if cluster.has_policies() {
+        cluster.ask_policies(info, &manifest).map_err(|rejection| rejection.text("jobs.batch", name))?;
+    }
     let labels = manifest["metadata"]["labels"].take();
     if let Some(fields) = manifest.as_object_mut() {
         fields.remove("metadata");
     }
-    let info = kinds::by_kind(Job::KIND).expect("the kind is in the table");
     let body = objects::lower(info, &manifest, &mut cluster.lowering())?;
     let mut map = |entries: &serde_json::Value| -> LabelsId {
         let entries = entries.as_object().into_iter().flatten();

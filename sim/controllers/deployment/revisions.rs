@@ -149,6 +149,7 @@ impl Sync {
         let info = kinds::by_kind(ReplicaSet::KIND).expect("the kind is in the table");
         let admitted = cluster
             .admit_into(namespace)
+            .and_then(|()| self.ask_policies(&name, &hash, replicas, cluster))
             .and_then(|()| cluster.charge_object(namespace, info, &Value::Null).map_err(Rejection::Forbidden));
         if let Err(rejection) = admitted {
             return Err(self.creation_refused(&name, &rejection, cluster, cx));
@@ -175,6 +176,25 @@ impl Sync {
             self.write_progressing(ConditionStatus::True, "NewReplicaSetCreated", &message, cluster);
         }
         Ok(())
+    }
+
+    /// Asks the users' policies about a ReplicaSet of the present template.
+    fn ask_policies(&self, name: &str, hash: &str, replicas: i32, cluster: &Cluster) -> Result<(), Rejection> {
+        if !cluster.has_policies() {
+            return Ok(());
+        }
+        let info = kinds::by_kind(ReplicaSet::KIND).expect("the kind is in the table");
+        let spec = &cluster.object(self.id).raw["spec"];
+        let (mut template, mut selector) = (spec["template"].clone(), spec["selector"].clone());
+        template["metadata"]["labels"]["pod-template-hash"] = hash.into();
+        selector["matchLabels"]["pod-template-hash"] = hash.into();
+        let manifest = json!({
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "metadata": { "name": name, "namespace": cluster.namespace(self.id), "labels": template["metadata"]["labels"] },
+            "spec": { "replicas": replicas, "selector": selector, "template": template },
+        });
+        cluster.ask_policies(info, &manifest)
     }
 
     fn creation_refused(
