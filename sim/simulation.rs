@@ -159,6 +159,11 @@ impl Simulation {
         self.agenda.now()
     }
 
+    /// What the containers of a pod use now: name, thousandths of a core, bytes. Those without a usage model are not there.
+    pub fn container_usage(&self, pod: crate::cluster::PodId) -> Vec<(String, i64, i64)> {
+        self.kubelets.container_usage(pod, self.now(), &self.cluster)
+    }
+
     /// Number of events handled.
     pub fn n_events(&self) -> u64 {
         self.n_events

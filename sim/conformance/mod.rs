@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod cases;
+pub mod cases_kubectl;
 pub mod cases_rules;
 pub mod cases_scheduler;
 pub mod cluster;

@@ -6,7 +6,9 @@ use super::eviction::{self, CRITICAL_PRIORITY, MONITORING_PERIOD, Ranked, Thresh
 use super::kubelets::{Cx, Kubelets};
 use super::model::Usage;
 use super::worker::{End, Stage, Worker};
-use crate::cluster::{ConditionStatus, EventType, NodeId, NodeStep, PodId, PodPhase, ResourceId, quantity_text};
+use crate::cluster::{
+    Cluster, ConditionStatus, EventType, NodeId, NodeStep, PodId, PodPhase, ResourceId, quantity_text,
+};
 use crate::engine::{Span, Time};
 
 impl Kubelets {
@@ -15,6 +17,21 @@ impl Kubelets {
         let w = self.worker(pod)?;
         let (cpu, memory) = (used(w, at, |w, idx| w.model(idx).usage.cpu.as_ref()), memory_used(w, at));
         (cpu.is_some() || memory.is_some()).then(|| (cpu.unwrap_or(0), memory.unwrap_or(0)))
+    }
+
+    /// The same by container, as the metrics server shows it: its name, thousandths of a core, bytes. A container without a model
+    /// is not there.
+    pub fn container_usage(&self, pod: PodId, at: Time, cluster: &Cluster) -> Vec<(String, i64, i64)> {
+        let Some(w) = self.worker(pod) else { return Vec::new() };
+        let one = |idx: usize| {
+            let started = w.rows[idx].running_since()?;
+            let usage = &w.model(idx).usage;
+            let amount = |usage: Option<&Usage>| usage.map(|usage| usage.at(at, started) as i64);
+            let (cpu, memory) = (amount(usage.cpu.as_ref()), amount(usage.memory.as_ref()));
+            let name = cluster.interner.text(w.shape.containers[idx].name).to_owned();
+            (cpu.is_some() || memory.is_some()).then(|| (name, cpu.unwrap_or(0), memory.unwrap_or(0)))
+        };
+        (0..w.rows.len()).filter_map(one).collect()
     }
 
     /// A container has started: from now on the node may run short.
