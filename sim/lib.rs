@@ -45,3 +45,4 @@ pub mod workload;
 
 pub mod cli;
 pub mod conformance;
+pub mod fuzzing;

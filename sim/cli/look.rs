@@ -1,4 +1,4 @@
-//! `wavetank get`, `describe`, `events`: kubectl's view of a run at a virtual instant. The run is its own recording: going back in
+//! `wavetank get`, `describe`, `events`, `top`, `rollout`: kubectl's view of a run at a virtual instant. The run is its own recording: going back in
 //! time is simulating again.
 
 use std::io::Write as _;
@@ -11,6 +11,7 @@ use super::{Exit, Failure, Global};
 use crate::engine::{Span, Time};
 use crate::error::Error;
 use crate::kubectl::command::parse;
+use crate::kubectl::top::{Amount, Usage};
 use crate::kubectl::{View, show};
 use crate::scenario::{Scenario, load};
 use crate::simulation::Simulation;
@@ -28,7 +29,7 @@ pub(crate) struct LookArgs {
     words: Vec<String>,
     #[command(flatten)]
     when: When,
-    /// Output: wide, yaml, json, name, jsonpath=..., custom-columns=...
+    /// Output: wide, yaml, json, name, jsonpath=..., custom-columns=..., go-template=...
     #[arg(long, short = 'o', value_name = "FORMAT")]
     output: Option<String>,
     /// Namespace
@@ -55,6 +56,65 @@ pub(crate) struct LookArgs {
     /// No headers
     #[arg(long)]
     no_headers: bool,
+    /// The kind before each name
+    #[arg(long)]
+    show_kind: bool,
+    /// Nothing is said of what is not there
+    #[arg(long)]
+    ignore_not_found: bool,
+}
+
+/// Arguments of `top`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  wavetank top pods scenarios/rolling-update.yaml --at 90s --sort-by memory
+  wavetank top nodes scenarios/rolling-update.yaml")]
+pub(crate) struct TopArgs {
+    /// What to show, as after `kubectl top`, and the file of the scenario last
+    #[arg(required = true, num_args = 2.., value_name = "pods|nodes [NAME] FILE")]
+    words: Vec<String>,
+    #[command(flatten)]
+    when: When,
+    /// Namespace
+    #[arg(long, short = 'n', value_name = "NAME")]
+    namespace: Option<String>,
+    /// All namespaces
+    #[arg(long, short = 'A')]
+    all_namespaces: bool,
+    /// Label selector
+    #[arg(long, short = 'l', value_name = "SELECTOR")]
+    selector: Option<String>,
+    /// Sort by cpu or memory
+    #[arg(long, value_name = "RESOURCE")]
+    sort_by: Option<String>,
+    /// Each container
+    #[arg(long)]
+    containers: bool,
+    /// The sum below
+    #[arg(long)]
+    sum: bool,
+    /// No headers
+    #[arg(long)]
+    no_headers: bool,
+}
+
+/// Arguments of `rollout`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  wavetank rollout status deployment/web scenarios/rolling-update.yaml --at 45s
+  wavetank rollout history deployment/web scenarios/rolling-update.yaml --revision 2")]
+pub(crate) struct RolloutArgs {
+    /// `status` or `history`, the workload, and the file of the scenario last
+    #[arg(required = true, num_args = 3.., value_name = "status|history KIND/NAME FILE")]
+    words: Vec<String>,
+    #[command(flatten)]
+    when: When,
+    /// Namespace
+    #[arg(long, short = 'n', value_name = "NAME")]
+    namespace: Option<String>,
+    /// One revision
+    #[arg(long, value_name = "NUMBER")]
+    revision: Option<i64>,
 }
 
 /// Arguments of `events`.
@@ -118,10 +178,72 @@ fn look(verb: &str, args: &LookArgs, global: &Global) -> Result<Exit, Failure> {
     flag(&mut words, "--field-selector", args.field_selector.as_deref());
     flag(&mut words, "--sort-by", args.sort_by.as_deref());
     flag(&mut words, "-L", args.label_columns.as_deref());
-    let switches =
-        [("-A", args.all_namespaces), ("--show-labels", args.show_labels), ("--no-headers", args.no_headers)];
-    words.extend(switches.into_iter().filter(|(_, on)| *on).map(|(word, _)| word.to_owned()));
+    switches(
+        &mut words,
+        &[
+            ("-A", args.all_namespaces),
+            ("--show-labels", args.show_labels),
+            ("--no-headers", args.no_headers),
+            ("--show-kind", args.show_kind),
+            ("--ignore-not-found", args.ignore_not_found),
+        ],
+    );
     show_at(&words, &PathBuf::from(file), args.when.at, global)
+}
+
+pub(super) fn top(args: &TopArgs, global: &Global) -> Result<Exit, Failure> {
+    let Some((file, names)) = args.words.split_last() else { return Ok(Exit::Done) };
+    let mut words = vec!["top".to_owned()];
+    words.extend(names.iter().map(|name| quote(name)));
+    flag(&mut words, "-n", args.namespace.as_deref());
+    flag(&mut words, "-l", args.selector.as_deref());
+    flag(&mut words, "--sort-by", args.sort_by.as_deref());
+    switches(
+        &mut words,
+        &[
+            ("-A", args.all_namespaces),
+            ("--containers", args.containers),
+            ("--sum", args.sum),
+            ("--no-headers", args.no_headers),
+        ],
+    );
+    show_at(&words, &PathBuf::from(file), args.when.at, global)
+}
+
+pub(super) fn rollout(args: &RolloutArgs, global: &Global) -> Result<Exit, Failure> {
+    let Some((file, names)) = args.words.split_last() else { return Ok(Exit::Done) };
+    let mut words = vec!["rollout".to_owned()];
+    words.extend(names.iter().map(|name| quote(name)));
+    flag(&mut words, "-n", args.namespace.as_deref());
+    let revision = args.revision.map(|revision| revision.to_string());
+    flag(&mut words, "--revision", revision.as_deref());
+    show_at(&words, &PathBuf::from(file), args.when.at, global)
+}
+
+fn switches(words: &mut Vec<String>, given: &[(&str, bool)]) {
+    words.extend(given.iter().filter(|(_, on)| *on).map(|(word, _)| (*word).to_owned()));
+}
+
+/// What metrics-server found at its last scrape; none if it is not installed.
+fn usage(simulation: &Simulation) -> Option<Usage> {
+    let cluster = &simulation.cluster;
+    if !cluster.metrics_api.served {
+        return None;
+    }
+    let mut usage = Usage::default();
+    for (node, row) in cluster.nodes() {
+        let (cpu_milli, memory_bytes) = cluster.metrics_api.node(row).unwrap_or_default();
+        usage.nodes.insert(cluster.name(node).to_owned(), Amount { cpu_milli, memory_bytes });
+    }
+    for (pod, metrics) in cluster.metrics_api.pods().filter(|&(pod, _)| !cluster.pod(pod).meta.removed) {
+        let key = (cluster.namespace(pod).to_owned(), cluster.name(pod).to_owned());
+        let containers = usage.pods.entry(key).or_default();
+        for container in &metrics.containers {
+            let amount = Amount { cpu_milli: container.cpu_milli, memory_bytes: container.memory_bytes };
+            containers.insert(cluster.interner.text(container.container).to_owned(), amount);
+        }
+    }
+    Some(usage)
 }
 
 fn flag(words: &mut Vec<String>, name: &str, value: Option<&str>) {
@@ -140,12 +262,17 @@ fn show_at(words: &[String], file: &PathBuf, at: Option<Span>, global: &Global) 
     let command = parse(&words.join(" "))?;
     let loaded = load(std::slice::from_ref(file), &global.load_options(false))?;
     global.warn(&loaded.warnings);
-    let simulation = simulate_until(&loaded.scenario, at, global)?;
+    let mut simulation = loaded.scenario.build()?;
+    if words.first().is_some_and(|verb| verb == "top") && simulation.cluster.metrics_api.served {
+        simulation = simulation.with_metrics_server();
+    }
+    let simulation = simulate(simulation, &loaded.scenario, at, global)?;
     let cluster = &simulation.cluster;
     let objects = cluster.export_all();
     let now = cluster.epoch_seconds * 1_000_000 + i64::try_from(cluster.now().as_micros()).unwrap_or(i64::MAX);
     let view = View { objects: &objects, now, namespace: "default" };
-    let output = show(&command, &view, None).ok_or_else(|| Error::new("this command shows nothing"))?;
+    let output =
+        show(&command, &view, usage(&simulation).as_ref()).ok_or_else(|| Error::new("this command shows nothing"))?;
     anstream::stdout().lock().write_all(output.stdout.as_bytes())?;
     let _ = anstream::stderr().lock().write_all(output.stderr.as_bytes());
     Ok(if output.exit == 0 { Exit::Done } else { Exit::Failed })
@@ -153,7 +280,15 @@ fn show_at(words: &[String], file: &PathBuf, at: Option<Span>, global: &Global) 
 
 /// Runs a scenario until an instant, or to its end.
 pub(super) fn simulate_until(scenario: &Scenario, at: Option<Span>, global: &Global) -> Result<Simulation, Failure> {
-    let mut simulation = scenario.build()?;
+    simulate(scenario.build()?, scenario, at, global)
+}
+
+fn simulate(
+    mut simulation: Simulation,
+    scenario: &Scenario,
+    at: Option<Span>,
+    global: &Global,
+) -> Result<Simulation, Failure> {
     let until = at.map_or(scenario.horizon, |span| Time::ZERO + span);
     let mut progress = Progress::new(until, global.quiet, Interrupt::catch());
     let until_settled = scenario.until_settled && at.is_none();

@@ -85,6 +85,10 @@ enum Command {
     Describe(look::LookArgs),
     /// Show events up to a virtual instant, as `kubectl events` does
     Events(look::EventsArgs),
+    /// Show what pods or nodes use at a virtual instant, as `kubectl top` does
+    Top(look::TopArgs),
+    /// Show how far a rollout is at a virtual instant, or its revisions, as `kubectl rollout status|history` does
+    Rollout(look::RolloutArgs),
     /// Explain the last scheduling decision for a pod
     Explain(explain::ExplainArgs),
     /// Work with workload traces
@@ -184,6 +188,8 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Command::Get(args) => look::get(args, global),
         Command::Describe(args) => look::describe(args, global),
         Command::Events(args) => look::events(args, global),
+        Command::Top(args) => look::top(args, global),
+        Command::Rollout(args) => look::rollout(args, global),
         Command::Explain(args) => explain::explain(args, global),
         Command::Trace(command) => trace::trace(command, global),
         Command::Replay(args) => replay::replay(args, global),

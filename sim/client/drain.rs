@@ -1,10 +1,12 @@
 //! `kubectl drain` (kubectl, `pkg/drain`): cordon, choose the pods, evict them, retry what budgets refuse, wait until all are gone.
 
+use serde_json::Value;
+
 use super::edit::find;
 use super::verbs::{cordon, node_name};
 use crate::cluster::{Cluster, NodeId, ObjectRef, PodId};
 use crate::engine::{Span, Time};
-use crate::kubectl::{command, messages};
+use crate::kubectl::{View, command, messages};
 
 /// How long kubectl waits after a budget's refusal.
 const RETRY: Span = Span::from_secs(5);
@@ -63,9 +65,7 @@ impl Drain {
     ) -> Result<(Drain, Vec<String>, Vec<String>), String> {
         let ObjectRef::Node(id) = find(cluster, &node_name(node))? else { return Err("error: not a node".to_owned()) };
         let stdout = vec![cordon(cluster, node, true)?];
-        let (pods, stderr) = choose(cluster, id, options).map_err(|why| {
-            format!("error: unable to drain node \"{node}\" due to error: {why}, continuing command...\nThere are pending nodes to be drained:\n {node}\n{why}")
-        })?;
+        let (pods, stderr) = choose(cluster, id, options)?;
         let limited = options.timeout_seconds > 0.0;
         let refused = pods.into_iter().map(|pod| Attempt { due: cluster.now(), pod, is_conflict: false }).collect();
         let deadline = if limited { cluster.now() + Span::from_secs_f64(options.timeout_seconds) } else { Time::NEVER };
@@ -101,7 +101,13 @@ impl Drain {
         let poll = (!self.leaving.is_empty()).then_some(now + POLL);
         let again = [next, poll].into_iter().flatten().min();
         match again {
-            None => progress.stdout.push(format!("node/{} drained", self.node)),
+            None => {
+                let name = node_name(&self.node);
+                let shown = find(cluster, &name).map(|node| cluster.export(node));
+                let gone = || serde_json::json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": self.node}});
+                let answer = messages::drained(&shown.unwrap_or_else(|_| gone()), command::DryRun::None);
+                progress.stdout.push(answer.trim_end().to_owned());
+            }
             Some(_) if now >= self.deadline => {
                 progress.failed = true;
                 progress.stderr.push(format!("error: unable to drain node \"{}\": global timeout reached", self.node));
@@ -146,52 +152,21 @@ impl Drain {
     }
 }
 
-/// The pods to evict, with warnings; or the joined errors.
+/// The pods to evict, with warnings; or what a refused drain prints.
 fn choose(cluster: &Cluster, node: NodeId, options: &command::Drain) -> Result<(Vec<PodId>, Vec<String>), String> {
-    let (mut pods, mut warnings) = (Vec::new(), Vec::new());
-    let (mut unmanaged, mut daemons, mut local) = (Vec::new(), Vec::new(), Vec::new());
-    for (pod, row) in cluster.pods().filter(|(_, row)| row.node == Some(node)) {
-        let name = format!("{}/{}", cluster.namespace(pod), cluster.name(pod));
-        if cluster.interner.value_text(row.meta.annotations, "kubernetes.io/config.mirror").is_some() {
-            continue;
-        }
-        let owner = cluster.controller_of(pod).filter(|&owner| !cluster.meta(owner).removed);
-        let daemon = owner.is_some_and(|owner| cluster.kind(owner) == "DaemonSet");
-        let terminal = row.phase.is_terminal();
-        if daemon && !terminal {
-            match options.ignore_daemonsets {
-                true => warnings.push(name),
-                false => daemons.push(name),
-            }
-            continue;
-        }
-        let volumes = cluster.spec_of(pod).typed.volumes.as_deref().unwrap_or_default();
-        if !terminal && volumes.iter().any(|volume| volume.empty_dir.is_some()) && !options.delete_emptydir_data {
-            local.push(name);
-        } else if !terminal && row.meta.controller().is_none() && !options.force {
-            unmanaged.push(name);
-        } else {
-            pods.push(pod);
-        }
+    let pods: Vec<PodId> = cluster.pods().filter(|(_, row)| row.node == Some(node)).map(|(pod, _)| pod).collect();
+    let shown: Vec<Value> = pods.iter().map(|&pod| cluster.export(pod)).collect();
+    let owners = pods.iter().filter_map(|&pod| cluster.controller_of(pod));
+    let daemons = owners.filter(|&owner| cluster.kind(owner) == "DaemonSet" && !cluster.meta(owner).removed);
+    let objects: Vec<Value> = daemons.map(|owner| cluster.export(owner)).collect();
+    let view = View { objects: &objects, now: 0, namespace: "" };
+    let references: Vec<&Value> = shown.iter().collect();
+    let plan = messages::drain_plan(&references, options, &view);
+    if !plan.refusals.is_empty() {
+        let answer = messages::drain_refused(cluster.name(node), &plan.refusals);
+        return Err(answer.trim_end().to_owned());
     }
-    let mut errors = Vec::new();
-    let mut refuse = |what: &str, names: Vec<String>| {
-        if !names.is_empty() {
-            errors.push(format!("cannot delete {what}: {}", names.join(", ")));
-        }
-    };
-    refuse("DaemonSet-managed Pods (use --ignore-daemonsets to ignore)", daemons);
-    refuse("Pods with local storage (use --delete-emptydir-data to override)", local);
-    refuse("Pods that declare no controller (use --force to override)", unmanaged);
-    if !errors.is_empty() {
-        return Err(match errors.as_slice() {
-            [one] => one.clone(),
-            many => format!("[{}]", many.join(", ")),
-        });
-    }
-    let warnings = match warnings.is_empty() {
-        true => Vec::new(),
-        false => vec![format!("Warning: ignoring DaemonSet-managed Pods: {}", warnings.join(", "))],
-    };
-    Ok((pods, warnings))
+    let evicted = |pod: &Value| plan.evict.iter().any(|chosen| std::ptr::eq(*chosen, pod));
+    let chosen = pods.iter().zip(&shown).filter(|(_, pod)| evicted(pod)).map(|(&pod, _)| pod).collect();
+    Ok((chosen, plan.warning.into_iter().collect()))
 }

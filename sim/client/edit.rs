@@ -18,7 +18,7 @@ use crate::kubectl::messages;
 pub fn find(cluster: &Cluster, name: &ObjectName) -> Result<ObjectRef, String> {
     cluster
         .find_any(name.info.key, &name.namespace, &name.name)
-        .ok_or_else(|| format!("Error from server (NotFound): {} \"{}\" not found", name.info.resource(), name.name))
+        .ok_or_else(|| messages::not_found(&name.info.resource(), &name.name).trim_end().to_owned())
 }
 
 /// Reads the object of that name, lets `change` change it, and sends it back through admission of updates. Returns whether

@@ -204,7 +204,7 @@ fn set_field(cluster: &mut Cluster, name: &ObjectName, change: &SetChange) -> Re
                 }
                 Ok(())
             })?;
-            Ok(answer(changed, name, "resource requirements updated"))
+            answer(cluster, changed, name, "resource requirements updated")
         }
         SetChange::Env { containers, variables, .. } => {
             let changed = edit(cluster, name, |object| {
@@ -213,21 +213,21 @@ fn set_field(cluster: &mut Cluster, name: &ObjectName, change: &SetChange) -> Re
                 }
                 Ok(())
             })?;
-            Ok(answer(changed, name, "env updated"))
+            answer(cluster, changed, name, "env updated")
         }
         SetChange::ServiceAccount(account) => {
             let changed = edit(cluster, name, |object| {
                 verbs::pod_spec_mut(object)["serviceAccountName"] = json!(account);
                 Ok(())
             })?;
-            Ok(answer(changed, name, "serviceaccount updated"))
+            answer(cluster, changed, name, "serviceaccount updated")
         }
         SetChange::Selector(_) => Err("error: `kubectl set selector` is not supported yet".to_owned()),
     }
 }
 
-fn answer(changed: bool, name: &ObjectName, done: &str) -> String {
-    if changed { format!("{} {done}", name.text()) } else { String::new() }
+fn answer(cluster: &Cluster, changed: bool, name: &ObjectName, done: &str) -> Result<String, String> {
+    if changed { verbs::done(cluster, name, done) } else { Ok(String::new()) }
 }
 
 /// The containers of a workload whose name matches; `*` matches all.

@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 
 use super::ObjectName;
 use super::edit::{edit, find};
+use super::verbs::{done, line};
 use crate::cluster::{Cluster, ObjectRef};
+use crate::kubectl::command::DryRun;
+use crate::kubectl::messages;
 
 /// Annotation that numbers the revisions of a Deployment and its ReplicaSets.
 const REVISION: &str = "deployment.kubernetes.io/revision";
@@ -15,7 +18,6 @@ pub(super) fn pause(cluster: &mut Cluster, name: &ObjectName, paused: bool) -> R
         let verb = if paused { "pausing" } else { "resuming" };
         return Err(format!("error: {} {verb} is not supported", name.text()));
     }
-    let done = if paused { "paused" } else { "resumed" };
     let changed = edit(cluster, name, |object| {
         if paused {
             object["spec"]["paused"] = json!(true);
@@ -25,11 +27,8 @@ pub(super) fn pause(cluster: &mut Cluster, name: &ObjectName, paused: bool) -> R
         Ok(())
     })?;
     match changed {
-        true => Ok(format!("{} {done}", name.text())),
-        false => {
-            let state = if paused { "already paused" } else { "not paused" };
-            Err(format!("error: {} \"{}\" is {state}", name.info.resource(), name.name))
-        }
+        true => done(cluster, name, if paused { "paused" } else { "resumed" }),
+        false => Err(line(&messages::pause_refused(&cluster.export(find(cluster, name)?), paused))),
     }
 }
 
@@ -38,7 +37,7 @@ pub(super) fn restart(cluster: &mut Cluster, name: &ObjectName) -> Result<String
     let at = crate::cluster::export::rfc3339(cluster.epoch_seconds, cluster.now());
     edit(cluster, name, |object| {
         if object["spec"]["paused"] == true {
-            return Err(format!("error: {} can't restart paused deployment (run rollout resume first)", name.text()));
+            return Err(line(&messages::restart_refused(object)));
         }
         let metadata = &mut object["spec"]["template"]["metadata"];
         if !metadata.is_object() {
@@ -50,7 +49,7 @@ pub(super) fn restart(cluster: &mut Cluster, name: &ObjectName) -> Result<String
         metadata["annotations"]["kubectl.kubernetes.io/restartedAt"] = json!(at);
         Ok(())
     })?;
-    Ok(format!("{} restarted", name.text()))
+    done(cluster, name, "restarted")
 }
 
 /// Rolls a Deployment, StatefulSet or DaemonSet back to a revision, or (0) to the previous one.
@@ -66,21 +65,18 @@ pub(super) fn undo(cluster: &mut Cluster, name: &ObjectName, to: i64) -> Result<
 fn undo_deployment(cluster: &mut Cluster, name: &ObjectName, owner: ObjectRef, to: i64) -> Result<String, String> {
     let present = cluster.export(owner);
     if present["spec"]["paused"] == true {
-        return Err(format!(
-            "error: you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume {}/{}' and try again",
-            name.info.singular, name.name
-        ));
+        return Err(line(&messages::undo_refused(&present)));
     }
     let sets = revisions(cluster, owner, "ReplicaSet", |set| {
         set["metadata"]["annotations"][REVISION].as_str().and_then(|text| text.parse().ok())
     });
-    let (revision, set) = pick(&sets, to, &name.text(), name)?;
+    let (revision, set) = pick(&sets, to, &present)?;
     let mut template = set["spec"]["template"].clone();
     if let Some(labels) = template["metadata"]["labels"].as_object_mut() {
         labels.remove("pod-template-hash");
     }
     if template == present["spec"]["template"] {
-        return Ok(format!("{} skipped rollback (current template already matches revision {revision})", name.text()));
+        return Ok(line(&messages::undone(&present, Some(revision), DryRun::None)));
     }
     let kept = set["metadata"]["annotations"].clone();
     edit(cluster, name, |object| {
@@ -88,7 +84,7 @@ fn undo_deployment(cluster: &mut Cluster, name: &ObjectName, owner: ObjectRef, t
         adopt_annotations(object, &kept);
         Ok(())
     })?;
-    Ok(format!("{} rolled back", name.text()))
+    Ok(line(&messages::undone(&present, None, DryRun::None)))
 }
 
 /// A rollback takes the annotations of the revision over, but for those that the controller writes (kubectl, `rollback.go`).
@@ -111,7 +107,8 @@ fn adopt_annotations(object: &mut Value, from: &Value) {
 
 fn undo_revision(cluster: &mut Cluster, name: &ObjectName, owner: ObjectRef, to: i64) -> Result<String, String> {
     let history = revisions(cluster, owner, "ControllerRevision", |revision| revision["revision"].as_i64());
-    let (number, revision) = pick(&history, to, &name.text(), name)?;
+    let present = cluster.export(owner);
+    let (number, revision) = pick(&history, to, &present)?;
     let template = revision["data"]["spec"]["template"].clone();
     let mut plain = template.clone();
     if let Some(fields) = plain.as_object_mut() {
@@ -121,10 +118,7 @@ fn undo_revision(cluster: &mut Cluster, name: &ObjectName, owner: ObjectRef, to:
         object["spec"]["template"] = plain;
         Ok(())
     })?;
-    match changed {
-        true => Ok(format!("{} rolled back", name.text())),
-        false => Ok(format!("{} skipped rollback (current template already matches revision {number})", name.text())),
-    }
+    Ok(line(&messages::undone(&present, (!changed).then_some(number), DryRun::None)))
 }
 
 /// The revisions that `owner` controls, ascending.
@@ -147,14 +141,11 @@ fn revisions(
     found
 }
 
-fn pick<'a>(history: &'a [(i64, Value)], to: i64, text: &str, name: &ObjectName) -> Result<(i64, &'a Value), String> {
+fn pick<'a>(history: &'a [(i64, Value)], to: i64, object: &Value) -> Result<(i64, &'a Value), String> {
     let found = match (to, history) {
         (0, [.., previous, _]) => Some(previous),
-        (0, _) => return Err(format!("error: no rollout history found for {} \"{}\"", name.info.singular, name.name)),
+        (0, _) => None,
         (to, history) => history.iter().find(|(number, _)| *number == to),
     };
-    let _ = text;
-    found
-        .map(|(number, object)| (*number, object))
-        .ok_or_else(|| format!("error: unable to find specified revision {to} in history"))
+    found.map(|(number, object)| (*number, object)).ok_or_else(|| line(&messages::no_revision(object, to)))
 }

@@ -9,7 +9,8 @@ use crate::api::patch::{json_merge, json_patch, strategic_merge};
 use crate::api::selector::Selector;
 use crate::api::subresource::Subresource;
 use crate::cluster::{Cluster, EvictionRefused, KubeletHealth, ObjectRef, PodId, Propagation};
-use crate::kubectl::command::{PatchType, TaintChange};
+use crate::kubectl::command::{DryRun, PatchType, TaintChange};
+use crate::kubectl::messages;
 
 /// The name of a manifest's object; `namespace` is that of objects that name none.
 pub(super) fn name_of(cluster: &Cluster, manifest: &Value, namespace: &str) -> Option<ObjectName> {
@@ -32,15 +33,12 @@ pub(super) fn delete(
 ) -> Result<String, String> {
     let object = find(cluster, name)?;
     super::edit::admit_deletion(cluster, object)?;
+    let shown = cluster.export(object);
     match object {
         ObjectRef::Pod(pod) => cluster.delete_pod(pod, grace_seconds),
         object => cluster.delete(object, propagation),
     }
-    let place = match name.namespace.as_str() {
-        "" => String::new(),
-        namespace => format!(" from {namespace} namespace"),
-    };
-    Ok(format!("{} \"{}\" deleted{place}", name.info.singular_resource(), name.name))
+    Ok(line(&messages::deleted(&shown, false, DryRun::None)))
 }
 
 /// Sets `spec.replicas`.
@@ -86,12 +84,12 @@ pub(super) fn set_image(
                 }
             }
             if !found {
-                return Err(format!("error: unable to find container named \"{container}\""));
+                return Err(line(&messages::no_container(container)));
             }
         }
         Ok(())
     })?;
-    Ok(if changed { format!("{} image updated", name.text()) } else { String::new() })
+    if changed { done(cluster, name, "image updated") } else { Ok(String::new()) }
 }
 
 /// The pod spec of a pod or the template of a workload.
@@ -111,20 +109,20 @@ pub(super) fn set_keys(
     changes: &[(String, Option<String>)],
     overwrite: bool,
 ) -> Result<String, String> {
-    let mut removed_only = true;
+    let (mut removed_only, annotations) = (true, field == "annotations");
     let changed = edit(cluster, name, |object| {
+        if !overwrite && let Some(refusal) = messages::overwrite_refused(object, annotations, changes) {
+            return Err(line(&refusal));
+        }
         let metadata = &mut object["metadata"];
         if !metadata[field].is_object() {
             metadata[field] = Value::Object(Map::new());
         }
         let Some(map) = metadata[field].as_object_mut() else { return Ok(()) };
         for (key, value) in changes {
-            match (value, map.get(key).and_then(Value::as_str)) {
-                (None, _) => _ = map.remove(key),
-                (Some(new), Some(old)) if new != old && !overwrite => {
-                    return Err(format!("error: '{key}' already has a value ({old}), and --overwrite is false"));
-                }
-                (Some(new), _) => {
+            match value {
+                None => _ = map.remove(key),
+                Some(new) => {
                     removed_only = false;
                     map.insert(key.clone(), json!(new));
                 }
@@ -137,13 +135,13 @@ pub(super) fn set_keys(
         }
         Ok(())
     })?;
-    let done = match (field, changed, removed_only) {
-        ("labels", false, _) => "not labeled",
-        ("labels", true, true) => "unlabeled",
-        ("labels", true, false) => "labeled",
-        _ => "annotated",
+    let result = match (changed, removed_only) {
+        (false, _) => messages::Marked::Unchanged,
+        (true, true) => messages::Marked::Removed,
+        (true, false) => messages::Marked::Set,
     };
-    Ok(format!("{} {done}", name.text()))
+    let shown = cluster.export(find(cluster, name)?);
+    Ok(line(&messages::marked(&shown, annotations, result, DryRun::None)))
 }
 
 /// Patches one object, or a part of it.
@@ -189,7 +187,7 @@ pub(super) fn patch(
         send_part(cluster, object, &before, after, part)?;
     }
     let changed = cluster.meta(object).resource_version != version;
-    Ok(format!("{} patched{}", name.text(), if changed { "" } else { " (no change)" }))
+    Ok(line(&messages::patched(&cluster.export(object), changed, DryRun::None)))
 }
 
 fn text_at<'a>(object: &'a Value, field: &str) -> &'a str {
@@ -215,14 +213,11 @@ pub(super) fn taint(
             let had = taints.iter().any(same);
             if change.remove {
                 if !had {
-                    return Err(format!("error: taint \"{}\" not found", change.key));
+                    return Err(line(&messages::taint_not_found(&change.key, &change.effect)));
                 }
                 untainted = true;
             } else if had && !overwrite {
-                return Err(format!(
-                    "error: node {node} already has {} taint(s) with same effect(s) and --overwrite is false",
-                    change.key
-                ));
+                return Err(line(&messages::taint_refused(node, &[change.key.as_str()])));
             }
             taints.retain(|taint| !same(taint));
             if !change.remove {
@@ -236,19 +231,30 @@ pub(super) fn taint(
         object["spec"]["taints"] = Value::Array(taints);
         Ok(())
     })?;
-    let done = if untainted && changes.iter().all(|change| change.remove) { "untainted" } else { "tainted" };
-    Ok(format!("node/{node} {done}"))
+    let added = changes.iter().any(|change| !change.remove);
+    let shown = cluster.export(find(cluster, &name)?);
+    Ok(line(&messages::tainted(&shown, added, untainted, DryRun::None)))
 }
 
 /// Cordons or uncordons a node.
 pub(super) fn cordon(cluster: &mut Cluster, node: &str, cordoned: bool) -> Result<String, String> {
-    let done = if cordoned { "cordoned" } else { "uncordoned" };
-    let ObjectRef::Node(id) = find(cluster, &node_name(node))? else { return Ok(String::new()) };
-    if cluster.node(id).unschedulable == cordoned {
-        return Ok(format!("node/{node} already {done}"));
+    let object = find(cluster, &node_name(node))?;
+    let ObjectRef::Node(id) = object else { return Ok(String::new()) };
+    let changed = cluster.node(id).unschedulable != cordoned;
+    if changed {
+        cluster.set_unschedulable(id, cordoned);
     }
-    cluster.set_unschedulable(id, cordoned);
-    Ok(format!("node/{node} {done}"))
+    Ok(line(&messages::cordoned(&cluster.export(object), cordoned, changed, DryRun::None)))
+}
+
+/// An answer without its line break.
+pub(super) fn line(answer: &str) -> String {
+    answer.trim_end_matches('\n').to_owned()
+}
+
+/// `deployment.apps/web scaled`
+pub(super) fn done(cluster: &Cluster, name: &ObjectName, what: &str) -> Result<String, String> {
+    Ok(line(&messages::done(&cluster.export(find(cluster, name)?), what, DryRun::None)))
 }
 
 /// The name of a node as an object.
@@ -282,9 +288,10 @@ pub(super) fn pods_to_evict(cluster: &Cluster, eviction: &Eviction) -> Result<Ve
 /// A node's machine goes away and its object is deleted.
 pub(super) fn delete_node(cluster: &mut Cluster, node: &str) -> Result<String, String> {
     let object = find(cluster, &node_name(node))?;
+    let answer = messages::deleted(&cluster.export(object), false, DryRun::None);
     fail_node(cluster, node)?;
     cluster.delete(object, crate::cluster::Propagation::Background);
-    Ok(format!("node \"{node}\" deleted"))
+    Ok(line(&answer))
 }
 
 /// A node crashes.

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::cluster::facts as told;
-use super::{cases_admission, cases_rules, cases_scheduler, facts};
+use super::{cases_admission, cases_kubectl, cases_rules, cases_scheduler, facts};
 use crate::controllers::cases_nodes;
 use crate::error::{Error, Result};
 use crate::kubelet::cases as kubelet_cases;
@@ -85,7 +85,8 @@ fn control_plane(group: &str, case: &Value) -> Answer {
     }
     let rules = || cases_rules::case(group, &case["in"], &case["out"]);
     let admission = || cases_admission::case(group, &case["in"], &case["out"]);
-    let got = cases_nodes::case(group, &case["in"]).or_else(rules).or_else(admission)?;
+    let shown = || cases_kubectl::case(group, &case["in"], &case["out"]);
+    let got = cases_nodes::case(group, &case["in"]).or_else(rules).or_else(admission).or_else(shown)?;
     Some(compare(&case["out"], &got, |want, got| want == got))
 }
 

@@ -3,7 +3,9 @@
 pub mod api;
 pub mod cases;
 pub mod cases_admission;
+pub mod cases_kubectl;
 mod cases_rules;
+pub mod cases_rules;
 pub mod cases_scheduler;
 pub mod cluster;
 pub mod difference;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::command::{Get, Selection};
 use super::custom_columns::CustomColumns;
 use super::filter::select;
+use super::gotemplate::GoTemplate;
 use super::jsonpath::JsonPath;
 use super::labels::format_labels;
 use super::look::{entry, name, namespace};
@@ -44,9 +45,10 @@ fn try_get(command: &Get, view: &View<'_>) -> Result<Output, Output> {
     if command.ignore_not_found {
         errors.clear();
     }
-    for group in &mut groups {
-        if let Some(path) = &command.sort_by {
-            sort_by(&mut group.objects, path).map_err(|error| Output::failure(format!("error: {error}")))?;
+    if let Some(path) = &command.sort_by {
+        let failed = |error: String| Output::failure(format!("error: {error}"));
+        for group in groups.iter_mut().filter(|group| !group.objects.is_empty()) {
+            sort_by(&mut group.objects, path).map_err(failed)?;
         }
     }
     let is_single = wanted.len() == 1 && wanted[0].name.is_some();
@@ -132,7 +134,7 @@ fn tables(command: &Get, groups: &[Group<'_>], all_found: bool, view: &View<'_>)
 /// The table of one kind, its cells separated by tabs.
 fn group_table(command: &Get, group: &Group<'_>, with_kind: bool, view: &View<'_>) -> String {
     let wide = command.output.as_deref() == Some("wide");
-    let scene = Scene { now: view.now, wide };
+    let scene = Scene { now: view.now };
     let (columns, rows): (Vec<String>, Vec<Vec<String>>) = match group.resource.custom {
         Some(version) => custom_table(version, &group.objects, scene),
         None => {
@@ -211,6 +213,7 @@ fn formatted(
         "json" => Ok(Output::success(json::pretty(&whole()))),
         "yaml" => Ok(Output::success(yaml::document(&whole()))),
         "jsonpath" => template(argument, &whole()).map(Output::success),
+        "go-template" | "template" => go_template(argument, &whole(), command),
         "jsonpath-as-json" => {
             let path = parse_template(argument)?;
             let value = whole();
@@ -252,6 +255,25 @@ fn parse_template(text: &str) -> Result<JsonPath, Output> {
 
 fn template(text: &str, value: &Value) -> Result<String, Output> {
     parse_template(text)?.execute(value).map_err(|error| broken(text, &error, value))
+}
+
+/// What a Go template makes of an object. When it fails, what it was given follows what it had printed.
+fn go_template(text: &str, value: &Value, command: &Get) -> Result<Output, Output> {
+    if text.is_empty() {
+        return Err(Output::failure("error: template format specified but no template given"));
+    }
+    let parsed = GoTemplate::parse(text)
+        .map_err(|error| Output::failure(format!("error: error parsing template {text}, {error}")))?;
+    let (mut stdout, error) = parsed.execute(value, command.allow_missing_template_keys);
+    let Some(error) = error else { return Ok(Output::success(stdout)) };
+    stdout += &format!(
+        "Error executing template: {error}. Printing more information for debugging the template:\n\ttemplate was:\n\t\t\
+         {text}\n\traw data was:\n\t\t{}\n\tobject given to template engine was:\n\t\t{}\n\n",
+        json::compact(value),
+        super::look::go_value(value),
+    );
+    let stderr = format!("error: error executing template {}: {error}\n", super::describe::quote(text));
+    Err(Output { stdout, stderr, exit: 1 })
 }
 
 fn broken(template: &str, error: &str, value: &Value) -> Output {

@@ -12,6 +12,7 @@ mod events;
 mod filter;
 mod get;
 mod gosort;
+pub mod gotemplate;
 mod json;
 pub mod jsonpath;
 mod labels;

@@ -53,6 +53,38 @@ impl Resource<'_> {
     }
 }
 
+const fn shown(
+    kind: &'static str,
+    group: &'static str,
+    plural: &'static str,
+    singular: &'static str,
+    short_names: &'static [&'static str],
+    namespaced: bool,
+) -> KindInfo {
+    KindInfo { kind, group, versions: &["v1"], plural, singular, short_names, namespaced, in_all: false }
+}
+
+/// Kinds that the API server serves and that are never stored here: to ask for them is no error.
+static NEVER_STORED: &[KindInfo] = &[
+    shown("ComponentStatus", "", "componentstatuses", "componentstatus", &["cs"], false),
+    shown("ServiceCIDR", "networking.k8s.io", "servicecidrs", "servicecidr", &[], false),
+    shown("IPAddress", "networking.k8s.io", "ipaddresses", "ipaddress", &["ip"], false),
+    shown("DeviceClass", "resource.k8s.io", "deviceclasses", "deviceclass", &[], false),
+    shown("ResourceSlice", "resource.k8s.io", "resourceslices", "resourceslice", &[], false),
+    shown("ResourceClaim", "resource.k8s.io", "resourceclaims", "resourceclaim", &[], true),
+    shown("ResourceClaimTemplate", "resource.k8s.io", "resourceclaimtemplates", "resourceclaimtemplate", &[], true),
+];
+
+/// The kind that is never stored and that a word means; with or without the group.
+fn never_stored(word: &str) -> Option<&'static KindInfo> {
+    let word = word.to_lowercase();
+    let (name, group) = word.split_once('.').map_or((word.as_str(), None), |(name, group)| (name, Some(group)));
+    NEVER_STORED.iter().find(|info| {
+        let is_named = name == info.plural || name == info.singular || info.short_names.contains(&name);
+        is_named && group.is_none_or(|group| group == info.group || group.strip_prefix("v1.") == Some(info.group))
+    })
+}
+
 fn with_group(word: &str, group: &str) -> String {
     if group.is_empty() { word.to_owned() } else { format!("{word}.{group}") }
 }
@@ -68,13 +100,14 @@ pub(crate) struct Wanted<'a> {
 
 /// The kind that a word means.
 pub(crate) fn find<'a>(word: &str, view: &View<'a>) -> Option<Resource<'a>> {
-    by_resource(word).map(Resource::known).or_else(|| custom(word, view))
+    by_resource(word).or_else(|| never_stored(word)).map(Resource::known).or_else(|| custom(word, view))
 }
 
 /// The kind of an object.
 pub(crate) fn of_object<'a>(object: &Value, view: &View<'a>) -> Resource<'a> {
     let (kind, group) = (text(object, "kind"), group_of(text(object, "apiVersion")));
-    let known = KINDS.iter().find(|info| info.kind == kind && info.group == group).map(Resource::known);
+    let known =
+        KINDS.iter().chain(NEVER_STORED).find(|info| info.kind == kind && info.group == group).map(Resource::known);
     let word = with_group(&kind.to_lowercase(), group);
     known.or_else(|| custom(&word, view)).unwrap_or_else(|| Resource {
         kind: kind.to_owned(),

@@ -38,6 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "metrics",
         ],
     ),
+    ("fuzzing", &["api", "kubectl", "controllers", "workload"]),
     (
         "conformance",
         &[

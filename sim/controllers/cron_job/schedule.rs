@@ -1,5 +1,7 @@
 //! Cron schedules as `robfig/cron` v3 reads them: five fields with names, ranges and steps, `?`, macros, `@every`.
 
+use std::fmt;
+
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 
@@ -28,6 +30,8 @@ const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "au
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 /// Years after which a schedule that never comes true is given up.
 const MAX_YEARS: i16 = 5;
+/// The longest duration that Go can say, in seconds.
+const MAX_SECONDS: i64 = i64::MAX / 1_000_000_000;
 
 impl Schedule {
     /// Reads a schedule.
@@ -48,10 +52,10 @@ impl Schedule {
             "@hourly" => "0 * * * *",
             _ => match text.strip_prefix("@every ") {
                 Some(duration) => {
-                    let seconds = parse_duration(duration.trim()).ok_or_else(|| {
+                    let seconds = parse_duration(duration).ok_or_else(|| {
                         format!("failed to parse duration {text}: time: invalid duration {duration:?}")
                     })?;
-                    return Ok(Schedule::Every((seconds as i64).max(1)));
+                    return Ok(Schedule::Every((seconds as i64).clamp(1, MAX_SECONDS)));
                 }
                 None if text.starts_with('@') => return Err(format!("unrecognized descriptor: {text}")),
                 None => text,
@@ -80,6 +84,29 @@ impl Schedule {
             Schedule::Every(seconds) => Timestamp::from_second(second.checked_add(*seconds)?).ok(),
             Schedule::Fields(fields) => fields.next(Timestamp::from_second(second + 1).ok()?, zone),
         }
+    }
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Schedule::Every(seconds) => write!(f, "@every {seconds}s"),
+            Schedule::Fields(fields) => fields.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |bits: u64, full: u64| match bits {
+            // Several commas are a field without a part, which never matches.
+            0 => ",".to_owned(),
+            bits if bits == full && self.any_day => "*".to_owned(),
+            bits => (0..64).filter(|bit| bits >> bit & 1 == 1).map(|bit| bit.to_string()).collect::<Vec<_>>().join(","),
+        };
+        let [minute, hour] = [list(self.minute, 0), list(self.hour, 0)];
+        let [day, month, weekday] = [list(self.day, 0xffff_fffe), list(self.month, 0), list(self.weekday, 0x7f)];
+        write!(f, "{minute} {hour} {day} {month} {weekday}")
     }
 }
 
@@ -134,15 +161,17 @@ fn parse_field(text: &str, min: u32, max: u32, names: &[&str], first: u32) -> Re
             Some((range, step)) => (range, Some(number(step, &[], 0)?)),
             None => (part, None),
         };
+        // What follows a star and a hyphen is not read.
+        let is_star = matches!(range.split('-').next(), Some("*" | "?"));
         let (low, high) = match range.split_once('-') {
-            _ if matches!(range, "*" | "?") => (min, max),
+            _ if is_star => (min, max),
             Some((low, high)) => (number(low, names, first)?, number(high, names, first)?),
             None => {
                 let low = number(range, names, first)?;
                 (low, if step.is_some() { max } else { low })
             }
         };
-        any |= matches!(range, "*" | "?") && step.unwrap_or(1) <= 1;
+        any |= is_star && step.unwrap_or(1) <= 1;
         if low < min {
             return Err(format!("beginning of range ({low}) below minimum ({min}): {part}"));
         }
@@ -166,12 +195,21 @@ fn number(text: &str, names: &[&str], first: u32) -> Result<u32, String> {
     if let Some(idx) = names.iter().position(|name| *name == lower) {
         return Ok(first + idx as u32);
     }
-    text.parse().map_err(|_| format!("failed to parse int from {text}: strconv.Atoi: parsing {text:?}: invalid syntax"))
+    // `strconv.Atoi` reads a sign.
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let digits = if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits } else { "" };
+    digits
+        .parse()
+        .map_err(|_| format!("failed to parse int from {text}: strconv.Atoi: parsing {text:?}: invalid syntax"))
 }
 
 /// A Go duration such as `1h30m`, in seconds.
 fn parse_duration(text: &str) -> Option<f64> {
-    let mut rest = text.strip_prefix('+').unwrap_or(text);
+    let sign = if text.starts_with('-') { -1.0 } else { 1.0 };
+    let mut rest = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if rest == "0" {
+        return Some(0.0);
+    }
     let mut total = 0.0;
     if rest.is_empty() {
         return None;
@@ -187,13 +225,13 @@ fn parse_duration(text: &str) -> Option<f64> {
                 "m" => 60.0,
                 "s" => 1.0,
                 "ms" => 1e-3,
-                "us" | "µs" => 1e-6,
+                "us" | "\u{b5}s" | "\u{3bc}s" => 1e-6,
                 "ns" => 1e-9,
                 _ => return None,
             };
         rest = &rest[unit_end..];
     }
-    Some(total)
+    Some(sign * total)
 }
 
 #[cfg(test)]
@@ -230,6 +268,30 @@ mod tests {
         assert_eq!(next("30 2 * * *", "2026-03-28T02:00:00Z", berlin), "2026-03-30T00:30:00Z");
         assert_eq!(next("30 2 * * *", "2026-10-24T22:00:00Z", berlin), "2026-10-25T00:30:00Z");
         assert_eq!(next("30 2 * * *", "2026-10-25T00:30:00Z", berlin), "2026-10-25T01:30:00Z");
+    }
+
+    #[test]
+    fn what_the_api_server_accepts_is_read() {
+        for (text, same) in [
+            ("@every 0", "@every 1s"),
+            ("@every -1h", "@every 1s"),
+            ("+5 +0 1-+3 * *", "5 0 1-3 * *"),
+            ("*-5 ?-x 1 1 1", "* * 1 1 1"),
+            ("*-5/20 0 1 1 1", "0,20,40 0 1 1 1"),
+            (", 0 1 1 1", ", 0 1 1 1"),
+        ] {
+            assert_eq!(Schedule::parse(text), Schedule::parse(same), "{text}");
+            assert!(Schedule::parse(text).is_ok(), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_printed_schedule_reads_as_itself(fields in proptest::collection::vec("(\\*|\\?|[0-9]|[1-5]-[6-9])(/[1-9])?(,[1-6])?", 5)) {
+            if let Ok(schedule) = Schedule::parse(&fields.join(" ")) {
+                proptest::prop_assert_eq!(Schedule::parse(&schedule.to_string()), Ok(schedule));
+            }
+        }
     }
 
     #[test]

@@ -69,13 +69,7 @@ fn command(verb: &str, parsed: Parsed) -> Result<Command> {
             let show_events = parsed.switch("show-events", true)?;
             Ok(Command::Describe(Describe { selection: selection(&parsed, 0)?, show_events }))
         }
-        "events" => Ok(Command::Events(Events {
-            scope: scope(&parsed)?,
-            about: parsed.text("for"),
-            types: parsed.list("types"),
-            no_headers: parsed.switch("no-headers", false)?,
-            output: parsed.text("output"),
-        })),
+        "events" => events(&parsed).map(Command::Events),
         "top" => top(&parsed).map(Command::Top),
         "rollout" => rollout(&parsed).map(Command::Rollout),
         "scale" => scale(&parsed).map(Command::Scale),
@@ -127,7 +121,30 @@ fn selection(parsed: &Parsed, skip: usize) -> Result<Selection> {
     })
 }
 
+/// Nothing is watched: a look is one instant of a run.
+fn not_watching(parsed: &Parsed) -> Result<()> {
+    for name in ["watch", "watch-only"] {
+        if parsed.switch(name, false)? {
+            let error = Error::new(format!("`--{name}` is not supported: a look is one instant of a run"));
+            return Err(error.help("look again at a later instant"));
+        }
+    }
+    Ok(())
+}
+
+fn events(parsed: &Parsed) -> Result<Events> {
+    not_watching(parsed)?;
+    Ok(Events {
+        scope: scope(parsed)?,
+        about: parsed.text("for"),
+        types: parsed.list("types"),
+        no_headers: parsed.switch("no-headers", false)?,
+        output: parsed.text("output"),
+    })
+}
+
 fn get(parsed: &Parsed) -> Result<Get> {
+    not_watching(parsed)?;
     Ok(Get {
         selection: selection(parsed, 0)?,
         output: match (parsed.value("output"), parsed.value("template")) {
@@ -144,6 +161,7 @@ fn get(parsed: &Parsed) -> Result<Get> {
         show_kind: parsed.switch("show-kind", false)?,
         show_managed_fields: parsed.switch("show-managed-fields", false)?,
         ignore_not_found: parsed.switch("ignore-not-found", false)?,
+        allow_missing_template_keys: parsed.switch("allow-missing-template-keys", true)?,
     })
 }
 

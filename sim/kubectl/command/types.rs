@@ -106,6 +106,8 @@ pub struct Get {
     pub show_managed_fields: bool,
     /// `--ignore-not-found`
     pub ignore_not_found: bool,
+    /// `--allow-missing-template-keys`, on by default.
+    pub allow_missing_template_keys: bool,
 }
 
 /// `kubectl describe`

@@ -49,7 +49,8 @@ pub(super) fn secret(w: &mut Writer, object: &Value) {
     }
 }
 
-fn decode(base64: &str) -> Vec<u8> {
+/// The bytes that a base64 text stands for; what is no digit is skipped.
+pub(super) fn decode(base64: &str) -> Vec<u8> {
     let digit = |byte: u8| match byte {
         b'A'..=b'Z' => Some(byte - b'A'),
         b'a'..=b'z' => Some(byte - b'a' + 26),

@@ -147,7 +147,9 @@ fn probe(probe: &Value) -> String {
         let host = join_host_port(text(http, "host"), &scalar(at(http, "port")));
         let path = escape_path(text(http, "path"));
         let slash = if path.is_empty() || path.starts_with('/') { "" } else { "/" };
-        format!("http-get {}://{host}{slash}{path} {attributes}", text(http, "scheme").to_lowercase())
+        let scheme = text(http, "scheme").to_lowercase();
+        let colon = if scheme.is_empty() { "" } else { ":" };
+        format!("http-get {scheme}{colon}//{host}{slash}{path} {attributes}")
     } else if has(probe, "tcpSocket") {
         let socket = at(probe, "tcpSocket");
         format!("tcp-socket {}:{} {attributes}", text(socket, "host"), scalar(at(socket, "port")))
@@ -160,9 +162,12 @@ fn probe(probe: &Value) -> String {
 
 /// A path as Go's `url.URL` writes it: bytes that may not be in a path become `%XX`.
 fn escape_path(path: &str) -> String {
+    if path == "*" {
+        return path.to_owned();
+    }
     let mut out = String::with_capacity(path.len());
     for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~$&+,/:;=@!*'()[]".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || b"-_.~$&+,/:;=@".contains(&byte) {
             out.push(char::from(byte));
         } else {
             out.push_str(&format!("%{byte:02X}"));

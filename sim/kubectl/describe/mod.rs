@@ -3,9 +3,11 @@
 //! Source: kubectl `pkg/describe/describe.go`.
 
 mod batch;
+mod certificates;
 mod common;
 mod config;
 mod containers;
+mod der;
 mod events;
 mod fields;
 mod generic;
@@ -70,6 +72,7 @@ pub(crate) fn describe_object(object: &Value, view: &View<'_>) -> String {
         ("policy", "PodDisruptionBudget") => policy::disruption_budget(w, object, view),
         ("scheduling.k8s.io", "PriorityClass") => policy::priority_class(w, object, view),
         ("autoscaling", "HorizontalPodAutoscaler") => scaling::autoscaler(w, object, view),
+        ("certificates.k8s.io", "CertificateSigningRequest") => certificates::signing_request(w, object, view),
         ("rbac.authorization.k8s.io", "Role" | "ClusterRole") => rbac::role(w, object),
         ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => rbac::binding(w, object),
         _ => generic::generic(w, object, view),

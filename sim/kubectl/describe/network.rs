@@ -175,7 +175,7 @@ pub(super) fn ingress(w: &mut Writer, ingress: &Value, view: &View<'_>) {
     w.field(0, "Name", name(ingress));
     labels(w, "Labels", at(ingress, "metadata.labels"));
     w.field(0, "Namespace", namespace(ingress));
-    w.field(0, "Address", load_balancer(ingress, true));
+    w.field(0, "Address", load_balancer(ingress));
     w.field(0, "Ingress Class", scalar_or(ingress, "spec.ingressClassName", "<none>"));
     let backend_of = |backend: &Value| backend_text(backend, namespace(ingress), view);
     let default = match at(ingress, "spec.defaultBackend") {

@@ -45,60 +45,55 @@ fn combine(resource: &str, group: &str) -> String {
     text
 }
 
-/// The rules broken down to one resource, name or path each; those that differ in their verbs alone are one.
+/// The rules broken down to one resource, name or path and one verb each; those for resources that differ in their verbs alone
+/// are one again. They are sorted as the texts of their structs: by verbs, groups, resources, names, paths.
 fn compact(rules: &[Value]) -> Vec<Rule> {
     let mut compacted: Vec<Rule> = Vec::new();
     for rule in rules.iter().flat_map(break_down) {
         let same = compacted.iter_mut().find(|known| {
-            (&known.group, &known.resource, &known.name, &known.path)
-                == (&rule.group, &rule.resource, &rule.name, &rule.path)
+            rule.path.is_empty()
+                && (&known.group, &known.resource, &known.name, &known.path)
+                    == (&rule.group, &rule.resource, &rule.name, &rule.path)
         });
         match same {
-            Some(known) => {
-                for verb in rule.verbs {
-                    if !known.verbs.contains(&verb) {
-                        known.verbs.push(verb);
-                    }
-                }
-            }
+            Some(known) => known.verbs.extend(rule.verbs),
             None => compacted.push(rule),
         }
     }
-    compacted.sort_by_key(|rule| {
-        // APIGroups, Resources, ResourceNames, NonResourceURLs, as `SortableRuleSlice` compares their debug strings.
-        (rule.group.clone(), rule.resource.clone(), rule.name.clone(), rule.path.clone())
+    compacted.sort_by_cached_key(|rule| {
+        let (verbs, group, resource) = (rule.verbs.join(" "), &rule.group, &rule.resource);
+        let (name, path) = (&rule.name, &rule.path);
+        format!(
+            "Verbs:[{verbs}],APIGroups:[{group}],Resources:[{resource}],ResourceNames:[{name}],NonResourceURLs:[{path}]"
+        )
     });
     compacted
 }
 
 fn break_down(rule: &Value) -> Vec<Rule> {
-    let verbs: Vec<String> = texts(rule, "verbs").into_iter().map(str::to_owned).collect();
+    let owned = |path: &str| texts(rule, path).into_iter().map(str::to_owned).collect::<Vec<String>>();
+    let (verbs, mut names) = (owned("verbs"), owned("resourceNames"));
+    if names.is_empty() {
+        names.push(String::new());
+    }
     let mut broken = Vec::new();
-    let names = match texts(rule, "resourceNames") {
-        names if names.is_empty() => vec![""],
-        names => names,
+    let mut add = |group: &str, resource: &str, verb: &str, name: &str, path: &str| {
+        let [group, resource, name, path] = [group, resource, name, path].map(str::to_owned);
+        broken.push(Rule { group, resource, name, path, verbs: vec![verb.to_owned()] });
     };
-    for group in texts(rule, "apiGroups") {
-        for resource in texts(rule, "resources") {
-            for name in &names {
-                broken.push(Rule {
-                    group: group.to_owned(),
-                    resource: resource.to_owned(),
-                    name: (*name).to_owned(),
-                    path: String::new(),
-                    verbs: verbs.clone(),
-                });
+    for group in owned("apiGroups") {
+        for resource in owned("resources") {
+            for verb in &verbs {
+                for name in &names {
+                    add(&group, &resource, verb, name, "");
+                }
             }
         }
     }
-    for path in texts(rule, "nonResourceURLs") {
-        broken.push(Rule {
-            group: String::new(),
-            resource: String::new(),
-            name: String::new(),
-            path: path.to_owned(),
-            verbs: verbs.clone(),
-        });
+    for path in owned("nonResourceURLs") {
+        for verb in &verbs {
+            add("", "", verb, "", &path);
+        }
     }
     broken
 }
@@ -116,5 +111,45 @@ pub(super) fn binding(w: &mut Writer, binding: &Value) {
     for subject in list(binding, "subjects") {
         let cells = ["kind", "name", "namespace"].map(|field| text(subject, field));
         w.line(1, &cells.join("\t"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The order is that of `kubectl describe clusterrole admin`: by verbs.
+    #[test]
+    fn rules_are_merged_by_resource_and_sorted_by_verbs() {
+        let object = json!({"metadata": {"name": "r"}, "rules": [
+            {"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get", "list"]},
+            {"apiGroups": ["apps"], "resources": ["deployments/scale"], "verbs": ["create"]},
+            {"apiGroups": [""], "resources": ["pods"], "verbs": ["watch"]},
+            {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["a", "b"], "verbs": ["get"]},
+            {"nonResourceURLs": ["/healthz"], "verbs": ["get", "post"]},
+            {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
+        ]});
+        let mut writer = Writer::default();
+        role(&mut writer, &object);
+        let expected = "\
+Name:         r
+Labels:       <none>
+Annotations:  <none>
+PolicyRule:
+  Resources               Non-Resource URLs  Resource Names  Verbs
+  ---------               -----------------  --------------  -----
+  *.*                     []                 []              [*]
+  deployments.apps/scale  []                 []              [create]
+  pods                    []                 []              [get list watch]
+  pods/log                []                 []              [get list]
+                          [/healthz]         []              [get]
+  configmaps              []                 [a]             [get]
+  configmaps              []                 [b]             [get]
+                          [/healthz]         []              [post]
+";
+        // A blank sorts before a bracket: `[get list watch]` before `[get list]` before `[get]`.
+        assert_eq!(writer.finish(), expected);
     }
 }

@@ -5,6 +5,7 @@
 
 mod eval;
 mod parse;
+mod print;
 
 use std::borrow::Cow;
 
@@ -14,7 +15,7 @@ use super::json::compact;
 use super::look::go_value;
 
 /// A parsed template.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct JsonPath {
     parts: Vec<parse::Part>,
 }
@@ -31,6 +32,11 @@ impl JsonPath {
     /// Parses a path as `custom-columns` and `--sort-by` take it: `.a.b`, `a.b`, `{.a.b}` or `{a.b}`.
     pub fn parse_relaxed(path: &str) -> Result<JsonPath, String> {
         JsonPath::parse(&relaxed(path)?)
+    }
+
+    /// A template that reads as this one; `None` if it has a union or a filter, of which only the meaning is kept.
+    pub fn text(&self) -> Option<String> {
+        print::parts(&self.parts)
     }
 
     /// What each action finds, in the order of the template; ranges give the results of their body once per item.
@@ -135,6 +141,17 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn a_printed_template_reads_as_itself(
+            template in "([{]([.]{1,2}[a-z*]{0,2}|\\[[0-9:]{0,3}\\]|range |end|[0-9.]{1,3}|'[a-z]'| ){0,4}[}]|[a-z ]){0,5}",
+        ) {
+            if let Ok(parsed) = JsonPath::parse(&template)
+                && let Some(text) = parsed.text()
+            {
+                proptest::prop_assert_eq!(JsonPath::parse(&text), Ok(parsed), "{}", text);
+            }
+        }
+
         #[test]
         fn no_template_panics(template in "[{}.*@$\\[\\]()?'\"<>=!:,0-9a-z \\\\-]{0,40}") {
             let value = json!({"a": [{"b": 1}, {"b": null, "c": "x"}], "c": {"a": [1, 2]}});

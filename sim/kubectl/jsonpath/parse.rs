@@ -6,7 +6,7 @@ use serde_json::Value;
 const MAX_DEPTH: usize = 32;
 
 /// A part of a template.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Part {
     /// Text as it is, or `{...}` without a range.
     Action(Vec<Node>),
@@ -17,7 +17,7 @@ pub(super) enum Part {
 }
 
 /// A step of an action.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Node {
     /// A constant: text, a number, a boolean.
     Constant(Value),
@@ -283,7 +283,7 @@ impl Parser<'_> {
     }
 }
 
-fn is_terminator(c: char) -> bool {
+pub(super) fn is_terminator(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r' | '\n' | '.' | ',' | '[' | ']' | '$' | '@' | '{' | '}')
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Table, name, table};
 use crate::kubectl::describe::node_roles;
-use crate::kubectl::look::{condition, flag, int, list, or_none, text};
+use crate::kubectl::look::{at, condition, flag, int, list, or_none, scalar_or, text};
 
 pub(super) const NODE: Table = table(
     &[
@@ -79,3 +79,67 @@ pub(super) const PRIORITY_CLASS: Table =
 pub(super) const RUNTIME_CLASS: Table = table(&["NAME", "HANDLER", "AGE"], |object, scene| {
     vec![name(object), text(object, "handler").to_owned(), scene.age(object)]
 });
+
+pub(super) const LEASE_CANDIDATE: Table =
+    table(&["NAME", "LEASENAME", "BINARYVERSION", "EMULATIONVERSION", "AGE"], |object, scene| {
+        let spec = ["leaseName", "binaryVersion", "emulationVersion"];
+        let mut row = vec![name(object)];
+        row.extend(spec.iter().map(|field| text(at(object, "spec"), field).to_owned()));
+        row.push(scene.age(object));
+        row
+    });
+
+pub(super) const COMPONENT_STATUS: Table = table(&["NAME", "STATUS", "MESSAGE", "ERROR"], |object, _| {
+    let healthy = list(object, "conditions").iter().find(|condition| text(condition, "type") == "Healthy");
+    let status = match healthy {
+        Some(condition) if text(condition, "status") == "True" => "Healthy",
+        Some(_) => "Unhealthy",
+        None => "Unknown",
+    };
+    let cell = |field: &str| healthy.map_or("", |condition| text(condition, field)).to_owned();
+    vec![name(object), status.to_owned(), cell("message"), cell("error")]
+});
+
+pub(super) const API_SERVICE: Table = table(&["NAME", "SERVICE", "AVAILABLE", "AGE"], |object, scene| {
+    let service = match at(object, "spec.service") {
+        Value::Null => "Local".to_owned(),
+        service => format!("{}/{}", text(service, "namespace"), text(service, "name")),
+    };
+    let available = match condition(object, "Available") {
+        Some(condition) if text(condition, "status") == "True" => "True".to_owned(),
+        Some(condition) => format!("{} ({})", text(condition, "status"), text(condition, "reason")),
+        None => "Unknown".to_owned(),
+    };
+    vec![name(object), service, available, scene.age(object)]
+});
+
+pub(super) const FLOW_SCHEMA: Table = table(
+    &["NAME", "PRIORITYLEVEL", "MATCHINGPRECEDENCE", "DISTINGUISHERMETHOD", "AGE", "MISSINGPL"],
+    |object, scene| {
+        vec![
+            name(object),
+            text(object, "spec.priorityLevelConfiguration.name").to_owned(),
+            int(object, "spec.matchingPrecedence").to_string(),
+            or_none(text(object, "spec.distinguisherMethod.type")).to_owned(),
+            scene.age(object),
+            condition(object, "Dangling").map_or("?", |condition| text(condition, "status")).to_owned(),
+        ]
+    },
+);
+
+pub(super) const PRIORITY_LEVEL: Table = table(
+    &["NAME", "TYPE", "NOMINALCONCURRENCYSHARES", "QUEUES", "HANDSIZE", "QUEUELENGTHLIMIT", "AGE"],
+    |object, scene| {
+        let limited = at(object, "spec.limited");
+        let queuing = |field: &str| scalar_or(at(limited, "limitResponse.queuing"), field, "<none>");
+        vec![
+            name(object),
+            text(object, "spec.type").to_owned(),
+            scalar_or(limited, "nominalConcurrencyShares", "<none>"),
+            queuing("queues"),
+            queuing("handSize"),
+            queuing("queueLengthLimit"),
+            scene.age(object),
+        ]
+    },
+);

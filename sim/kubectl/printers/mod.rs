@@ -4,9 +4,11 @@
 //! time (apiserver, `rest.NewDefaultTableConvertor`), a custom resource what its definition says.
 
 mod batch;
+mod certificates;
 mod cluster;
 mod config;
 mod custom;
+mod devices;
 mod events;
 mod network;
 mod pods;
@@ -20,6 +22,7 @@ use serde_json::Value;
 use super::age;
 use super::look::{at, text};
 
+pub(crate) use certificates::request_status;
 pub(crate) use custom::custom_table;
 pub(crate) use network::{join_host_port, load_balancer};
 pub(crate) use storage::{access_modes, is_default_class, storage_class};
@@ -27,10 +30,8 @@ pub(crate) use storage::{access_modes, is_default_class, storage_class};
 /// What a cell depends on besides the object.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scene {
-    /// Now, in microseconds since 1970.
+    /// Now, in microseconds since 1970. (The API server fills in the cells of wide tables always; kubectl leaves columns out.)
     pub(crate) now: i64,
-    /// Whether the table is printed with `-o wide`.
-    pub(crate) wide: bool,
 }
 
 impl Scene {
@@ -86,6 +87,20 @@ pub(crate) fn table_of(kind: &str, group: &str) -> Table {
         ("autoscaling", "HorizontalPodAutoscaler") => scaling::HORIZONTAL_POD_AUTOSCALER,
         ("policy", "PodDisruptionBudget") => policy::POD_DISRUPTION_BUDGET,
         ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => policy::ROLE_BINDING,
+        ("", "ComponentStatus") => cluster::COMPONENT_STATUS,
+        ("apiregistration.k8s.io", "APIService") => cluster::API_SERVICE,
+        ("coordination.k8s.io", "LeaseCandidate") => cluster::LEASE_CANDIDATE,
+        ("flowcontrol.apiserver.k8s.io", "FlowSchema") => cluster::FLOW_SCHEMA,
+        ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration") => cluster::PRIORITY_LEVEL,
+        ("certificates.k8s.io", "CertificateSigningRequest") => certificates::SIGNING_REQUEST,
+        ("certificates.k8s.io", "ClusterTrustBundle") => certificates::TRUST_BUNDLE,
+        ("certificates.k8s.io", "PodCertificateRequest") => certificates::POD_CERTIFICATE_REQUEST,
+        ("resource.k8s.io", "DeviceClass" | "ResourceClaimTemplate") => devices::NAMED,
+        ("resource.k8s.io", "ResourceClaim") => devices::RESOURCE_CLAIM,
+        ("resource.k8s.io", "ResourceSlice") => devices::RESOURCE_SLICE,
+        ("resource.k8s.io", "DeviceTaintRule") => devices::DEVICE_TAINT_RULE,
+        ("internal.apiserver.k8s.io", "StorageVersion") => storage::STORAGE_VERSION,
+        ("storagemigration.k8s.io", "StorageVersionMigration") => storage::STORAGE_VERSION_MIGRATION,
         ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration") => {
             policy::WEBHOOKS
         }

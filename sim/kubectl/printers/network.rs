@@ -15,19 +15,19 @@ pub(super) const SERVICE: Table =
             name(service),
             text(service, "spec.type").to_owned(),
             cluster_ip.to_owned(),
-            external_ip(service, scene.wide),
+            external_ip(service),
             or_none(&ports(service)).to_owned(),
             scene.age(service),
             format_labels(service, "spec.selector"),
         ]
     });
 
-fn external_ip(service: &Value, wide: bool) -> String {
+fn external_ip(service: &Value) -> String {
     let external_ips = texts(service, "spec.externalIPs");
     match text(service, "spec.type") {
         "ClusterIP" | "NodePort" => or_none(&external_ips.join(",")).to_owned(),
         "LoadBalancer" => {
-            let ingress = load_balancer(service, wide);
+            let ingress = load_balancer(service);
             let mut all: Vec<&str> = if ingress.is_empty() { Vec::new() } else { ingress.split(',').collect() };
             all.extend(external_ips);
             if all.is_empty() { "<pending>".to_owned() } else { all.join(",") }
@@ -37,18 +37,14 @@ fn external_ip(service: &Value, wide: bool) -> String {
     }
 }
 
-/// The addresses of a load balancer's status, sorted; cut to 16 bytes in a table that is not wide.
-pub(crate) fn load_balancer(object: &Value, wide: bool) -> String {
+/// The addresses of a load balancer's status, sorted.
+pub(crate) fn load_balancer(object: &Value) -> String {
     let ingress = list(object, "status.loadBalancer.ingress").iter();
     let addresses: BTreeSet<&str> = ingress
         .map(|point| if text(point, "ip").is_empty() { text(point, "hostname") } else { text(point, "ip") })
         .filter(|address| !address.is_empty())
         .collect();
-    let joined = addresses.into_iter().collect::<Vec<_>>().join(",");
-    match joined.get(..13) {
-        Some(start) if !wide && joined.len() > 16 => format!("{start}..."),
-        _ => joined,
-    }
+    addresses.into_iter().collect::<Vec<_>>().join(",")
 }
 
 fn ports(service: &Value) -> String {
@@ -92,7 +88,7 @@ pub(crate) fn join_host_port(host: &str, port: &str) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-fn first_of(items: &[String], max: usize) -> String {
+pub(super) fn first_of(items: &[String], max: usize) -> String {
     let shown = &items[..items.len().min(max)];
     match items.len() - shown.len() {
         0 => shown.join(","),
@@ -129,7 +125,7 @@ pub(super) const INGRESS: Table = table(&["NAME", "CLASS", "HOSTS", "ADDRESS", "
         name(ingress),
         scalar_or(ingress, "spec.ingressClassName", "<none>"),
         hosts(ingress),
-        load_balancer(ingress, scene.wide),
+        load_balancer(ingress),
         ports.to_owned(),
         scene.age(ingress),
     ]

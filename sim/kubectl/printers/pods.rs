@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     fn status_of(pod: Value) -> String {
-        (POD.row)(&pod, Scene { now: 0, wide: false })[2].clone()
+        (POD.row)(&pod, Scene { now: 0 })[2].clone()
     }
 
     #[test]

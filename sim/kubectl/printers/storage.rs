@@ -167,3 +167,23 @@ pub(super) const CSI_NODE: Table = table(&["NAME", "DRIVERS", "AGE"], |object, s
 pub(super) const CSI_STORAGE_CAPACITY: Table = table(&["NAME", "STORAGECLASSNAME", "CAPACITY"], |object, _| {
     vec![name(object), text(object, "storageClassName").to_owned(), scalar_or(object, "capacity", "<unset>")]
 });
+
+pub(super) const STORAGE_VERSION: Table =
+    table(&["NAME", "COMMONENCODINGVERSION", "STORAGEVERSIONS", "AGE"], |object, scene| {
+        let versions: Vec<String> = list(object, "status.storageVersions")
+            .iter()
+            .map(|version| format!("{}={}", text(version, "apiServerID"), text(version, "encodingVersion")))
+            .collect();
+        let shown = super::network::first_of(&versions, 3);
+        vec![
+            name(object),
+            scalar_or(object, "status.commonEncodingVersion", "<unset>"),
+            if shown.is_empty() { "<unset>".to_owned() } else { shown },
+            scene.age(object),
+        ]
+    });
+
+pub(super) const STORAGE_VERSION_MIGRATION: Table = table(&["NAME", "RESOURCE"], |object, _| {
+    let resource = at(object, "spec.resource");
+    vec![name(object), format!("{}.{}", text(resource, "resource"), text(resource, "group"))]
+});

@@ -1,0 +1,4 @@
+//! The target `cron` of `wavetank::fuzzing`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wavetank::fuzzing::run("cron", bytes));

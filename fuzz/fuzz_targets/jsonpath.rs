@@ -1,0 +1,4 @@
+//! The target `jsonpath` of `wavetank::fuzzing`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wavetank::fuzzing::run("jsonpath", bytes));

@@ -1,0 +1,4 @@
+//! The target `templates` of `wavetank::fuzzing`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wavetank::fuzzing::run("templates", bytes));
