@@ -279,10 +279,6 @@ fn show_at(words: &[String], file: &PathBuf, at: Option<Span>, global: &Global) 
 }
 
 /// Runs a scenario until an instant, or to its end.
-pub(super) fn simulate_until(scenario: &Scenario, at: Option<Span>, global: &Global) -> Result<Simulation, Failure> {
-    simulate(scenario.build()?, scenario, at, global)
-}
-
 fn simulate(
     mut simulation: Simulation,
     scenario: &Scenario,

@@ -4,7 +4,6 @@ pub mod api;
 pub mod cases;
 pub mod cases_admission;
 pub mod cases_kubectl;
-mod cases_rules;
 pub mod cases_rules;
 pub mod cases_scheduler;
 pub mod cluster;

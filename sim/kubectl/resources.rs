@@ -61,7 +61,7 @@ const fn shown(
     short_names: &'static [&'static str],
     namespaced: bool,
 ) -> KindInfo {
-    KindInfo { kind, group, versions: &["v1"], plural, singular, short_names, namespaced, in_all: false }
+    KindInfo { kind, key: kind, group, versions: &["v1"], plural, singular, short_names, namespaced, in_all: false }
 }
 
 /// Kinds that the API server serves and that are never stored here: to ask for them is no error.
