@@ -43,7 +43,9 @@ const NODE_MILLI_CPU: u64 = 4000;
 pub fn generate(seed: u64) -> Case {
     let mut dice = Dice::new(seed);
     let calm = dice.chance(25);
-    let shape = Shape { n_nodes: dice.between(2, 6), zones: ["a", "b", "c"][..dice.between(1, 3) as usize].to_vec() };
+    let n_nodes = dice.between(2, 6);
+    let n_zones = dice.between(1, n_nodes.min(3)) as usize;
+    let shape = Shape { n_nodes, zones: ["a", "b", "c"][..n_zones].to_vec() };
     let n_workloads = dice.between(1, 5);
     // Half of the cluster on average; the fuller ones make the scheduler preempt while a rollout surges.
     let budget = shape.n_nodes * NODE_MILLI_CPU * dice.between(2, 8) / 10 / n_workloads;

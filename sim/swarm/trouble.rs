@@ -20,7 +20,7 @@ pub(super) fn steps(shape: &Shape, workloads: &[Workload], calm: bool, ends: u64
             steps.extend(node_work(shape, ends, dice));
         }
         for _ in 0..dice.between(0, 3) {
-            steps.push(failure(shape, ends, dice));
+            steps.push(failure(shape, workloads, ends, dice));
         }
     }
     steps.extend((0..shape.n_nodes).map(|node| typed_at(ends, &format!("uncordon node-{node}"))));
@@ -106,16 +106,28 @@ fn node_work(shape: &Shape, ends: u64, dice: &mut Dice) -> Vec<Value> {
 }
 
 /// A failure that ends before the troubles do.
-fn failure(shape: &Shape, ends: u64, dice: &mut Dice) -> Value {
+fn failure(shape: &Shape, workloads: &[Workload], ends: u64, dice: &mut Dice) -> Value {
     let at = dice.between(20, ends - 2);
     let lasts = dice.between(1, (ends - at - 1).min(900));
-    let what = if dice.chance(20) {
-        format!("zone/{}", dice.pick(&shape.zones))
-    } else {
-        format!("node/node-{}", dice.between(0, shape.n_nodes - 1))
-    };
-    json!({
-        "at": format!("{at}s"), "fail": what, "for": format!("{lasts}s"),
-        "how": *dice.pick(&["crash", "crash", "partition"]),
-    })
+    let mut step = json!({ "at": format!("{at}s"), "for": format!("{lasts}s") });
+    let node = format!("node-{}", dice.between(0, shape.n_nodes - 1));
+    match dice.between(0, 9) {
+        0..=3 => {
+            step["fail"] = json!(format!("node/{node}"));
+            step["how"] = json!(*dice.pick(&["crash", "crash", "partition", "kubelet"]));
+        }
+        4 => {
+            step["fail"] = json!(format!("zone/{}", dice.pick(&shape.zones)));
+            step["how"] = json!(*dice.pick(&["crash", "partition"]));
+        }
+        5 => step["fail"] = json!(*dice.pick(&["api-server", "etcd"])),
+        6 => step["fail"] = json!(*dice.pick(&["scheduler", "controller-manager"])),
+        7 => step["fail"] = json!("image-registry"),
+        8 => {
+            step["fail"] = json!(format!("slow-node/{node}"));
+            step["factor"] = json!(dice.between(2, 5));
+        }
+        _ => step = json!({ "at": step["at"], "fail": format!("container/app={}", dice.pick(workloads).name) }),
+    }
+    step
 }

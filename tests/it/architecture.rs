@@ -38,6 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "metrics",
         ],
     ),
+    ("swarm", &["engine", "api", "cluster", "scenario"]),
     ("fuzzing", &["api", "kubectl", "controllers", "workload"]),
     (
         "conformance",

@@ -101,7 +101,7 @@ fn declared_metrics_are_served() {
         ),
     ] {
         let head = format!(
-            "apiVersion: wavetank.dev/v1alpha1\nkind: Scenario\nspec:\n  horizon: 3m\n  metrics:\n    {declared}\n  cluster:\n    nodePools:\n      - {{name: n, count: 1, images: {{'worker:1': 1Mi}}}}\n---"
+            "apiVersion: wavetank.dev/v1alpha1\nkind: Scenario\nspec:\n  horizon: 3m\n  metrics:\n    {declared}\n  cluster:\n    nodePools:\n      - {{name: node, count: 1, images: {{'worker:1': 1Mi}}}}\n---"
         );
         let (sizes, ..) = run(&parse(&format!("{head}{TARGET}    {metric}\n")));
         assert_eq!(sizes, expected, "{declared}");

@@ -20,10 +20,11 @@ impl Guards {
         at: Time,
         change: Change,
         cluster: &Cluster,
+        blind: bool,
         found: &mut Vec<(&'static str, String)>,
     ) {
         match change.object {
-            ObjectRef::Pod(pod) => self.pod(at, pod, cluster, found),
+            ObjectRef::Pod(pod) => self.pod(at, pod, cluster, blind, found),
             ObjectRef::Object(id) if cluster.try_get::<ResourceQuota>(id).is_some() => quota(id, cluster, found),
             _ => {}
         }
@@ -33,14 +34,17 @@ impl Guards {
         }
     }
 
-    fn pod(&mut self, at: Time, pod: PodId, cluster: &Cluster, found: &mut Vec<(&'static str, String)>) {
+    fn pod(&mut self, at: Time, pod: PodId, cluster: &Cluster, blind: bool, found: &mut Vec<(&'static str, String)>) {
         if serves(cluster, pod) {
             self.serving.insert(pod);
         } else if self.serving.remove(&pod) {
             let words = cluster.words;
             let target = cluster.pod(pod).conditions.get(words.disruption_target);
             if target.is_some_and(|target| target.reason == words.eviction_by_eviction_api) {
-                self.evicted(at, pod, cluster, found);
+                // A budget's numbers are as old as the last look of the disruption controller.
+                if !blind {
+                    self.evicted(at, pod, cluster, found);
+                }
             } else {
                 self.lost.insert(pod, at);
             }

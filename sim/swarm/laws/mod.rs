@@ -44,7 +44,7 @@ impl Laws {
         Laws {
             calm: case.calm,
             event_begun: true,
-            nodes: nodes::Nodes,
+            nodes: nodes::Nodes::default(),
             pods: pods::Pods::default(),
             guards: guards::Guards::default(),
             workloads: workloads::Workloads::default(),
@@ -76,7 +76,7 @@ impl Observer for Laws {
         if let ObjectRef::Pod(pod) = change.object {
             self.pods.change(pod, change.what, cluster, &mut found);
         }
-        self.guards.change(at, change, cluster, &mut found);
+        self.guards.change(at, change, cluster, self.nodes.is_blind(at), &mut found);
         self.workloads.change(at, change, cluster, self.calm, &mut found);
         self.note(at, found);
     }
