@@ -13,8 +13,8 @@ const RETRY: Span = Span::from_secs(5);
 
 /// After a conflict about a budget the API server tries an eviction again (apiserver, `EvictionsRetry`).
 const CONFLICT: Span = Span::from_millis(500);
-/// Its jitter is up to a tenth: here the retries of one instant are spread evenly, so that they do not conflict again.
-const CONFLICT_JITTER: Span = Span::from_millis(5);
+/// Its jitter is up to a tenth: here the retries of one instant are spread evenly over that, so that they do not conflict again.
+const CONFLICT_JITTER: Span = Span::from_millis(50);
 
 /// The next attempt to evict a pod.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +53,7 @@ pub(super) struct Progress {
 }
 
 impl Drain {
-    /// Cordons the node and chooses its pods.
+    /// Cordons the node and chooses its pods: they are listed with one `request` more, and evicted after it.
     ///
     /// # Errors
     ///
@@ -62,12 +62,14 @@ impl Drain {
         cluster: &mut Cluster,
         node: &str,
         options: &command::Drain,
+        request: Span,
     ) -> Result<(Drain, Vec<String>, Vec<String>), String> {
         let ObjectRef::Node(id) = find(cluster, &node_name(node))? else { return Err("error: not a node".to_owned()) };
         let stdout = vec![cordon(cluster, node, true)?];
         let (pods, stderr) = choose(cluster, id, options)?;
         let limited = options.timeout_seconds > 0.0;
-        let refused = pods.into_iter().map(|pod| Attempt { due: cluster.now(), pod, is_conflict: false }).collect();
+        let due = cluster.now() + request;
+        let refused = pods.into_iter().map(|pod| Attempt { due, pod, is_conflict: false }).collect();
         let deadline = if limited { cluster.now() + Span::from_secs_f64(options.timeout_seconds) } else { Time::NEVER };
         Ok((
             Drain { node: node.to_owned(), options: options.clone(), deadline, refused, leaving: Vec::new() },
@@ -136,8 +138,8 @@ impl Drain {
                 self.leaving.push(pod);
             }
             Err(_) if *n_granted > 0 && !attempt.is_conflict => {
-                let n_conflicts = self.refused.iter().filter(|other| other.is_conflict).count() as u64;
-                let due = cluster.now() + CONFLICT + CONFLICT_JITTER * (n_conflicts % 10);
+                let n_conflicts = self.refused.iter().filter(|other| other.is_conflict).count();
+                let due = cluster.now() + CONFLICT + conflict_jitter(n_conflicts);
                 self.refused.push(Attempt { due, pod, is_conflict: true });
             }
             Err(_) => {
@@ -150,6 +152,12 @@ impl Drain {
     fn grace_seconds(&self) -> Option<u32> {
         self.options.grace_period_seconds.and_then(|seconds| u32::try_from(seconds).ok())
     }
+}
+
+/// The jitter of a retry after as many others of the same instant: none, a half, a quarter, three quarters, ... of the longest.
+fn conflict_jitter(n_others: usize) -> Span {
+    let place = u64::from((n_others as u8).reverse_bits());
+    Span::from_micros(CONFLICT_JITTER.as_micros() * place / 256)
 }
 
 /// The pods to evict, with warnings; or what a refused drain prints.

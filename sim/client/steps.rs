@@ -10,7 +10,7 @@ use super::execute::execute;
 use super::ownership::Ownership;
 use super::select::select;
 use super::submit::{Submission, apply_step, submit};
-use super::{Action, ArrivalSource, ArrivingPod, EvictionAnswer, verbs};
+use super::{Action, ArrivalSource, ArrivingPod, EvictionAnswer, ObjectName, verbs};
 use crate::cluster::{Agenda, Change, Cluster, Component, Event, Outage, PodId, Propagation, What, WorkloadEvent};
 use crate::engine::{Span, Time};
 use crate::kubectl::command::{self, Command};
@@ -51,6 +51,10 @@ enum Request {
 /// How many times as long as a write a request of a client takes: it reads, sends and waits for the answer. In recordings of kubectl
 /// 10 to 60 ms lie between two requests.
 const WRITES_PER_REQUEST: u64 = 5;
+
+fn request_time(agenda: &Agenda) -> Span {
+    agenda.control_plane.write_latency * WRITES_PER_REQUEST
+}
 
 /// The users of a run.
 #[derive(Default)]
@@ -142,7 +146,8 @@ impl Client {
     fn drain(&mut self, idx: u32, options: &command::Drain, cluster: &mut Cluster, agenda: &mut Agenda) {
         let selection = super::execute::nodes(&options.nodes, options.selector.as_ref());
         let begun = select(cluster, &selection, &self.namespace).and_then(|nodes| {
-            nodes.iter().map(|node| Drain::begin(cluster, &node.name, options)).collect::<Result<Vec<_>, _>>()
+            let begin = |node: &ObjectName| Drain::begin(cluster, &node.name, options, request_time(agenda));
+            nodes.iter().map(begin).collect::<Result<Vec<_>, _>>()
         });
         match begun {
             Err(error) => self.fail(idx, error, agenda.now()),
@@ -206,8 +211,7 @@ impl Client {
             return;
         }
         self.requests.insert(idx, requests);
-        let write = agenda.control_plane.write_latency.as_micros();
-        agenda.after(Span::from_micros(WRITES_PER_REQUEST * write), Event::Workload(WorkloadEvent::Continue(idx)));
+        agenda.after(request_time(agenda), Event::Workload(WorkloadEvent::Continue(idx)));
     }
 
     fn evict(&mut self, idx: u32, pod: PodId, cluster: &mut Cluster) {

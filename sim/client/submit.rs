@@ -120,6 +120,7 @@ pub(super) fn submit(
     if name.info.namespaced {
         manifest["metadata"]["namespace"] = json!(name.namespace);
     }
+    cluster.resolve_owners(&mut manifest);
     let manager = submission.manager.as_deref();
     let request = Request { verb: submission.verb, manager, file, name, manifest };
     let mut printed = match submission.dry_run {
@@ -317,6 +318,7 @@ pub(super) fn apply_step(
     if name.info.namespaced {
         manifest["metadata"]["namespace"] = json!(name.namespace);
     }
+    cluster.resolve_owners(&mut manifest);
     if name.name.is_empty() {
         let object = create(cluster, &manifest)?;
         name.name = cluster.name(object).to_owned();

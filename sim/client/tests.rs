@@ -326,3 +326,31 @@ fn labels_do_not_count() {
     }
     assert_eq!(terminal.get("Deployment", "web")["spec"]["replicas"], 5);
 }
+
+#[test]
+fn owners_are_known_by_the_uid_of_the_input_and_by_the_one_that_is_shown() {
+    let mut terminal = Terminal::new();
+    let owner = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "o", "uid": "elsewhere"}});
+    let owner = terminal.cluster.create_from(&owner).expect("an owner");
+    let shown = terminal.get("ConfigMap", "o")["metadata"]["uid"].clone();
+    let reference = |uid: &Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "o", "uid": uid});
+    let config = |name: &str, reference: &Value| {
+        let metadata = json!({"name": name, "ownerReferences": [reference]});
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+    };
+    for (name, uid) in [("a", json!("elsewhere")), ("b", shown.clone())] {
+        for said in ["created", "unchanged"] {
+            let answer = terminal.send(SubmitVerb::Apply, &config(name, &reference(&uid)));
+            assert_eq!(answer, Ok(format!("configmap/{name} {said}")));
+        }
+        assert_eq!(terminal.get("ConfigMap", name)["metadata"]["ownerReferences"], json!([reference(&shown)]));
+        let mut controller = reference(&uid);
+        controller["controller"] = json!(true);
+        let answer = terminal.send(SubmitVerb::Apply, &config(name, &controller));
+        assert_eq!(answer, Ok(format!("configmap/{name} configured")));
+        let object = terminal.cluster.find_any("ConfigMap", "default", name).expect("it is there");
+        let owners: Vec<_> =
+            terminal.cluster.meta(object).owners.iter().map(|one| (one.object, one.controller)).collect();
+        assert_eq!(owners, [(Some(owner), true)]);
+    }
+}

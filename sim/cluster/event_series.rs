@@ -159,10 +159,11 @@ mod tests {
     fn a_long_series_is_refreshed() {
         let (mut cache, mut records) = (SeriesCache::default(), IdVec::default());
         let first = cache.record(event(0), 1, &mut records).unwrap();
-        for minute in (5..=30).step_by(5) {
+        for minute in (5..30).step_by(5) {
             cache.record(event(minute * 60 + 1), 1, &mut records);
         }
         assert_eq!(cache.stored(first, &records[first], at(1790)), (2, at(301)));
+        assert_eq!(cache.record(event(1801), 1, &mut records), None);
         // The occurrence at 1801 s is after the tick at 1800 s: it is not part of what that wrote.
         assert_eq!(cache.stored(first, &records[first], at(1810)), (6, at(1501)));
     }

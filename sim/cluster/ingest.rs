@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::condition::{Condition, ConditionStatus, Conditions};
 use super::ids::{LabelsId, NodeId, ObjectRef, PodId, ResourceId, SpecId, Sym};
-use super::meta::Owner;
+use super::meta::{DANGLING, Owner, uid_text};
 use super::node::{NodeImage, NodeTaint};
 use super::objects::{self, Lowering};
 use super::pod::PodPhase;
@@ -108,7 +108,7 @@ impl Cluster {
             Some(namespace) => namespace,
         };
         let owners = metadata["ownerReferences"].as_array().into_iter().flatten();
-        let owners: SmallVec<[Owner; 1]> = owners.map(|owner| self.lower_owner(owner)).collect();
+        let owners: SmallVec<[Owner; 1]> = owners.map(|owner| self.lower_owner(owner, namespace)).collect();
         let mut sym = |value: &Value| self.interner.sym(value.as_str().unwrap_or_default());
         NewMeta {
             name: sym(&metadata["name"]),
@@ -122,22 +122,43 @@ impl Cluster {
         }
     }
 
-    pub(super) fn lower_owner(&mut self, owner: &Value) -> Owner {
+    /// Lowers an owner reference of an object in `namespace`: the owner is known by the uid that the input gave it, or by the one
+    /// that it has here.
+    pub(super) fn lower_owner(&mut self, owner: &Value, namespace: &str) -> Owner {
         let text = |key: &str| owner[key].as_str().unwrap_or_default();
         let given = self.interner.sym(text("uid"));
-        let by_name = kinds::by_kind(text("kind")).and_then(|info| {
-            let object = self.find_any(info.kind, "", text("name"))?;
-            Some(object).filter(|&object| super::meta::uid_text(self.meta(object).uid) == text("uid"))
-        });
-        let uid = self.given_uids.get(&given).copied().or_else(|| by_name.map(|object| self.meta(object).uid));
+        let uid = self.given_uids.get(&given).copied().or_else(|| self.uid_of_named(owner, namespace));
         Owner {
             object: uid.and_then(|uid| self.by_uid(uid)),
-            uid: uid.unwrap_or(u64::from(given.0) | 1 << 62),
+            uid: uid.unwrap_or(u64::from(given.0) | DANGLING),
             api_version: self.interner.sym(text("apiVersion")),
             kind: self.interner.sym(text("kind")),
             name: self.interner.sym(text("name")),
             controller: owner["controller"].as_bool().unwrap_or(false),
             block_owner_deletion: owner["blockOwnerDeletion"].as_bool().unwrap_or(false),
+        }
+    }
+
+    /// The uid of the object that an owner reference names, if it is the one that the reference gives.
+    fn uid_of_named(&self, owner: &Value, namespace: &str) -> Option<u64> {
+        let text = |key: &str| owner[key].as_str().unwrap_or_default();
+        let kind = text("kind");
+        let custom = || self.custom_kinds().into_iter().find(|info| info.kind == kind);
+        let info = kinds::by_kind(kind).or_else(custom)?;
+        let namespace = if info.namespaced { namespace } else { "" };
+        let uid = self.meta(self.find_any(info.key, namespace, text("name"))?).uid;
+        Some(uid).filter(|&uid| uid_text(uid) == text("uid"))
+    }
+
+    /// Puts the uids that owners have here in the place of those that the input gave them: what a user sends is compared with what
+    /// the API shows.
+    pub fn resolve_owners(&self, manifest: &mut Value) {
+        let owners = manifest.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut);
+        for uid in owners.into_iter().flatten().filter_map(|owner| owner.get_mut("uid")) {
+            let given = uid.as_str().and_then(|text| self.interner.find(text));
+            if let Some(&own) = given.and_then(|given| self.given_uids.get(&given)) {
+                *uid = uid_text(own).into();
+            }
         }
     }
 

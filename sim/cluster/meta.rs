@@ -41,7 +41,7 @@ pub struct Meta {
 pub struct Owner {
     /// The owner, or `None` for one that never existed in the run (a dangling reference from the input).
     pub object: Option<ObjectRef>,
-    /// The owner's uid as written.
+    /// The owner's uid; of one that never existed a mark and the symbol of the uid as it was written.
     pub uid: u64,
     /// `apiVersion` of the owner.
     pub api_version: Sym,
@@ -54,6 +54,9 @@ pub struct Owner {
     /// Whether foreground deletion of the owner waits for this object.
     pub block_owner_deletion: bool,
 }
+
+/// Marks the uid of an owner that never existed in the run.
+pub(super) const DANGLING: u64 = 1 << 62;
 
 /// A deletion request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

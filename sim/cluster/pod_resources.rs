@@ -6,7 +6,7 @@ use super::columns::PodResources;
 use super::ids::ResourceId;
 use super::intern::Interner;
 use crate::api::quantity::{Format, Quantity};
-use crate::api::resources::{is_huge_page, node_share};
+use crate::api::resources::{is_huge_page, node_share, to_list};
 
 /// What a pod adds to its node in the scheduler's cache (kube-scheduler, `PodInfo.CalculateResource`).
 pub fn of_pod(pod: &core::Pod, interner: &mut Interner) -> PodResources {
@@ -40,6 +40,19 @@ pub fn during_resize(
         });
         Some(both.collect())
     };
+    // What the kubelet reports of the pod as a whole includes the overhead.
+    let overhead = to_list(wanted.overhead.as_ref());
+    let whole = |resources: &Option<core::ResourceRequirements>| {
+        let mut requests = requests(resources)?;
+        for (name, amount) in &mut requests {
+            if let Some(overhead) = overhead.get(name) {
+                let mut gross: Quantity = amount.0.trim().parse().unwrap_or_default();
+                gross.add(overhead);
+                amount.0 = gross.to_string();
+            }
+        }
+        Some(requests)
+    };
     let init = |spec: &core::PodSpec| spec.init_containers.clone().unwrap_or_default();
     let refused = core::PodCondition {
         type_: "PodResizePending".to_owned(),
@@ -50,8 +63,11 @@ pub fn during_resize(
     let status = core::PodStatus {
         container_statuses: statuses(&allocated.containers, &actual.containers),
         init_container_statuses: statuses(&init(allocated), &init(actual)),
-        allocated_resources: requests(&allocated.resources),
-        resources: actual.resources.clone(),
+        allocated_resources: whole(&allocated.resources),
+        resources: Some(core::ResourceRequirements {
+            requests: whole(&actual.resources),
+            ..core::ResourceRequirements::default()
+        }),
         conditions: infeasible.then(|| vec![refused]),
         ..core::PodStatus::default()
     };

@@ -79,6 +79,10 @@ impl PodSpec {
         let init = typed.init_containers.iter().flatten();
         let container_names =
             init.map(|c| &c.name).chain(typed.containers.iter().map(|c| &c.name)).map(|n| interner.sym(n)).collect();
+        if let (Some(hostname), Some(_)) = (&typed.hostname, &typed.subdomain) {
+            // EndpointSlices name the pod by it.
+            interner.sym(hostname);
+        }
         PodSpec {
             resources,
             priority: typed.priority.unwrap_or(0),

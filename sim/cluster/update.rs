@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::condition::ConditionStatus;
 use super::ids::{NodeId, ObjId, ObjectRef, PodId, SpecId};
 use super::ingest::lower_map;
+use super::meta::Owner;
 use super::node::NodeTaint;
 use super::objects;
 use super::store::Cluster;
@@ -53,18 +54,19 @@ impl Cluster {
 
     fn update_owners_from(&mut self, object: ObjectRef, metadata: &Value) {
         let given = metadata["ownerReferences"].as_array().map_or(&[][..], Vec::as_slice);
-        let uid = |owner: &Value| owner["uid"].as_str().unwrap_or_default().to_owned();
-        let present: Vec<String> =
-            self.meta(object).owners.iter().map(|owner| super::meta::uid_text(owner.uid)).collect();
-        if given.iter().map(uid).eq(present.iter().cloned()) {
+        let known = self.meta(object).owners.clone();
+        let shown: Vec<Value> = known.iter().map(|owner| self.export_owner(owner)).collect();
+        if given == shown.as_slice() {
             return;
         }
-        let known = self.meta(object).owners.clone();
-        let owners: Vec<_> = given
+        let namespace = self.namespace(object).to_owned();
+        let owners: Vec<Owner> = given
             .iter()
             .map(|owner| {
-                let same = known.iter().find(|known| super::meta::uid_text(known.uid) == uid(owner));
-                same.copied().unwrap_or_else(|| self.lower_owner(owner))
+                let lowered = self.lower_owner(owner, &namespace);
+                // An owner that is gone is still the one that it was.
+                let same = known.iter().zip(&shown).find(|(_, shown)| shown["uid"] == owner["uid"]);
+                same.map_or(lowered, |(known, _)| Owner { object: known.object, uid: known.uid, ..lowered })
             })
             .collect();
         self.set_owners(object, owners);

@@ -27,6 +27,9 @@ pub struct FileReport {
     pub total: usize,
     /// Every case that differs, with its differences.
     pub differences: Vec<CaseDifferences>,
+    /// What in recordings is like none of the real runs where these differed among themselves: told, not counted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unlike: Vec<CaseDifferences>,
     /// A table of more detail, for kinds of cases that have one.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,
@@ -166,29 +169,56 @@ fn api_report(file: String, report: &ApiReport) -> FileReport {
         total: total.verdict.total,
         differences,
         detail: report.table(),
+        ..FileReport::default()
     }
 }
 
-/// Recorded scenarios: what is counted are their entries, not the files.
+/// Recorded scenarios: what is counted are their entries that were the same in all real runs, not the files.
 fn run_recordings(folder: &Path, cases: &[Value]) -> FileReport {
     let results: Vec<_> =
         cases.par_iter().map(|case| (case["id"].as_str().unwrap_or_default(), cluster::check(case))).collect();
     let mut report = FileReport { file: folder.display().to_string(), ..FileReport::default() };
-    let mut families: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    let (mut stable, mut varying) = (Families::default(), Families::default());
     for (case, result) in results {
-        for (family, (agree, total)) in result.families {
-            let sum = families.entry(family).or_default();
-            *sum = (sum.0 + agree, sum.1 + total);
-        }
-        if !result.differences.is_empty() {
-            report.differences.push(CaseDifferences { case: case.to_owned(), differences: result.differences });
-        }
+        stable.add(case, result.stable, &mut report.differences);
+        varying.add(case, result.varying, &mut report.unlike);
     }
-    for (family, (agree, total)) in families {
-        (report.agree, report.total) = (report.agree + agree, report.total + total);
-        report.detail.push_str(&format!("{family:36} {agree}/{total}\n"));
+    (report.agree, report.total) = stable.sum();
+    report.detail = stable.table("");
+    let (like, total) = varying.sum();
+    if total > 0 {
+        report.detail.push_str(&format!(
+            "of entries that varied between the real runs: {like} of {total} match a seen variant\n{}",
+            varying.table("  ")
+        ));
     }
     report
+}
+
+/// Agreeing and all entries of recordings, by family.
+#[derive(Default)]
+struct Families(BTreeMap<String, (usize, usize)>);
+
+impl Families {
+    fn add(&mut self, case: &str, entries: cluster::Entries, differences: &mut Vec<CaseDifferences>) {
+        for (family, (agree, total)) in entries.families {
+            let sum = self.0.entry(family).or_default();
+            *sum = (sum.0 + agree, sum.1 + total);
+        }
+        if !entries.differences.is_empty() {
+            differences.push(CaseDifferences { case: case.to_owned(), differences: entries.differences });
+        }
+    }
+
+    fn sum(&self) -> (usize, usize) {
+        self.0.values().fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1))
+    }
+
+    fn table(&self, indent: &str) -> String {
+        let width = 36 - indent.len();
+        let lines = self.0.iter().map(|(family, (agree, total))| format!("{indent}{family:width$} {agree}/{total}\n"));
+        lines.collect()
+    }
 }
 
 fn run_kubectl(folder: &Path) -> Result<FileReport> {
@@ -202,5 +232,6 @@ fn run_kubectl(folder: &Path) -> Result<FileReport> {
     }
     let differences = report.differences.into_iter();
     let differences = differences.map(|(case, differences)| CaseDifferences { case, differences }).collect();
-    Ok(FileReport { file: folder.display().to_string(), agree, total, differences, detail })
+    let file = folder.display().to_string();
+    Ok(FileReport { file, agree, total, differences, detail, ..FileReport::default() })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{Action, Context, Controller, Keys};
 use crate::api::kinds;
-use crate::cluster::{Change, Cluster, ControllerKind, EventType, ObjectRef, Owner, Propagation, What, uid_text};
+use crate::cluster::{Change, Cluster, ControllerKind, EventType, ObjectRef, Owner, Propagation, What};
 
 /// The garbage collector.
 #[derive(Default)]
@@ -191,7 +191,7 @@ impl GarbageCollector {
             return;
         }
         let (api_version, name) = (cluster.interner.text(owner.api_version), cluster.interner.text(owner.name));
-        let uid = uid_text(owner.uid);
+        let uid = cluster.owner_uid(owner);
         let text = format!(
             "ownerRef [{api_version}/{kind}, namespace: {here}, name: {name}, uid: {uid}] does not exist in namespace {here:?}"
         );

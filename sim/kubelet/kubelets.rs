@@ -142,13 +142,30 @@ impl Kubelets {
     }
 
     fn handle_pod(&mut self, pod: PodId, step: PodStep, container: u8, turn: u16, cx: &mut Cx<'_>) {
-        let pod = self.present_pod(pod);
+        let mut pod = self.present_pod(pod);
         if cx.cluster.pod(pod).meta.removed {
-            return if step == PodStep::MirrorGone { self.renew_mirror(pod, cx) } else { self.drop_worker(pod) };
+            if self.worker(pod).is_none_or(|w| !w.is_static) {
+                return self.drop_worker(pod);
+            }
+            // Whatever comes first after the removal of a mirror, a deletion too, meets a pod that runs on.
+            self.renew_mirror(pod, cx);
+            pod = self.present_pod(pod);
         }
         match step {
+            PodStep::MirrorGone => return,
             PodStep::Observed => return self.pod_observed(pod, cx),
-            PodStep::DeletionObserved => return self.deletion_observed(pod, cx),
+            PodStep::DeletionObserved => {
+                let lives = |kubelets: &Kubelets| {
+                    let worker = kubelets.worker(kubelets.present_pod(pod));
+                    worker.filter(|w| w.stage != Stage::Ended).map(|w| w.node)
+                };
+                let before = lives(self);
+                self.deletion_observed(pod, cx);
+                if let Some(node) = before.filter(|_| lives(self).is_none()) {
+                    self.pod_ended(node, pod, cx);
+                }
+                return;
+            }
             PodStep::Terminated => return self.confirm(pod, cx),
             _ => {}
         }
@@ -164,11 +181,16 @@ impl Kubelets {
         let (node, ended) = (worker.node, worker.stage == Stage::Ended);
         self.put_worker(worker);
         if ended {
-            self.evicted(node, pod, cx);
-            self.pod_shut_down(node, cx);
-            self.room_made(node, cx);
-            self.retry_resizes(node, Some(pod), cx);
+            self.pod_ended(node, pod, cx);
         }
+    }
+
+    /// Nothing of a pod runs any more on its node: whatever waits for that goes on.
+    fn pod_ended(&mut self, node: NodeId, pod: PodId, cx: &mut Cx<'_>) {
+        self.evicted(node, pod, cx);
+        self.pod_shut_down(node, cx);
+        self.room_made(node, cx);
+        self.retry_resizes(node, Some(pod), cx);
     }
 
     fn worker_step(&mut self, w: &mut Worker, step: PodStep, idx: usize, turn: u16, cx: &mut Cx<'_>) {

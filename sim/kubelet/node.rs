@@ -135,7 +135,10 @@ impl Kubelets {
             return self.terminate(w, super::worker::End::default(), grace, cx);
         }
         w.initialized = false;
-        for row in &mut w.rows {
+        for (idx, row) in w.rows.iter_mut().enumerate() {
+            // Init containers run again from the first, those too that had succeeded.
+            row.anew = idx < w.shape.n_init && row.n_starts > 0;
+            row.status.ready = false;
             forget_instance(row, words.container_creating);
         }
         self.report(w, cx);

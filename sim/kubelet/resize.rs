@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::kubelets::{Cx, Kubelets};
 use super::shape::PodShape;
 use super::thresholds::Signal;
-use super::usage::container_usage;
+use super::usage::{container_usage, memory_varies};
 use super::worker::{Busy, Stage, Worker};
 use crate::api::qos::QosClass;
 use crate::cluster::{ConditionStatus, EventType, NodeId, PodId, PodStep, ResourceId, SpecId, Sym};
@@ -200,7 +200,7 @@ impl Kubelets {
                 self.note_resize(w, EventType::Warning, "ResizeError", "Pod resize error", &error, cx);
             }
             self.report(w, cx);
-            if self.usage_varies(w.node) {
+            if memory_varies(w) {
                 let late = self.jitter(w, RETRY, u32::from(w.turn) | 1 << 27, cx);
                 cx.step(cx.now() + RETRY + late, w.pod, PodStep::Resize, 0, 0);
             }

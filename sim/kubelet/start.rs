@@ -71,6 +71,7 @@ impl Kubelets {
         let row = &mut w.rows[idx];
         row.new_turn();
         row.n_starts += 1;
+        row.anew = false;
         row.status = ContainerStatus {
             state: ContainerState::Running { started: now },
             last: row.ended().or(row.status.last),

@@ -164,7 +164,7 @@ impl Kubelets {
 
 /// What initialization asks for; `None` once it is over. `wake` is when a sidecar that has crashed meanwhile may start again.
 fn init_action(w: &Worker, now: Time, wake: &mut Wake) -> Option<Action> {
-    let begun = (0..w.shape.n_init).rev().find(|&idx| w.rows[idx].n_starts > 0).unwrap_or(0);
+    let begun = (0..w.shape.n_init).rev().find(|&idx| w.rows[idx].n_starts > 0 && !w.rows[idx].anew).unwrap_or(0);
     for idx in (0..begun).filter(|&idx| w.kind(idx) == ContainerKind::Sidecar) {
         match need(w, idx, now) {
             Need::Start(finished) => return Some(Action::Start(idx, finished)),
@@ -198,7 +198,7 @@ fn need(w: &Worker, idx: usize, now: Time) -> Need {
     if now < row.retry_at {
         return Need::Retry(if now < row.show_at { row.show_at.min(row.retry_at) } else { row.retry_at });
     }
-    let Some(ended) = row.ended() else { return Need::Start(None) };
+    let Some(ended) = row.ended().filter(|_| !row.anew) else { return Need::Start(None) };
     let killed = row.snapshot.is_some() && restarts_after_kill(w, idx);
     match decide(&w.shape, idx, ended.exit_code) {
         Decision::RestartAll => return Need::RestartAll,

@@ -128,6 +128,11 @@ pub(super) fn pod_disk(w: &Worker, at: Time) -> Option<i64> {
     sum(running(w, |model| model.usage.disk.as_ref()).chain(volumes(w, false)), at)
 }
 
+/// Whether a container of a pod uses more memory at one time than at another.
+pub(super) fn memory_varies(w: &Worker) -> bool {
+    w.behaviour.containers.iter().any(|model| model.usage.memory.as_ref().is_some_and(Usage::varies))
+}
+
 /// What one container uses, if it runs and a model says so.
 pub(super) fn container_usage(w: &Worker, idx: usize, signal: Signal, at: Time) -> Option<i64> {
     let since = w.rows[idx].running_since()?;

@@ -96,6 +96,8 @@ pub(super) struct Row {
     pub turn: u16,
     /// How often it has been started.
     pub n_starts: u32,
+    /// An init container whose last instance belongs to a sandbox that is gone: it is shown, and does not count.
+    pub anew: bool,
     /// When and how the present instance will exit by itself.
     pub exit: Option<Exit>,
     /// Crash-loop back-off.
@@ -161,6 +163,7 @@ impl Row {
             status: ContainerStatus { state, ..ContainerStatus::default() },
             turn: 0,
             n_starts: 0,
+            anew: false,
             exit: None,
             crash: None,
             pull: None,

@@ -85,7 +85,7 @@ fn definitions() -> Definitions {
                     "options": {"type": "object", "default": {}, "properties": {"fast": {"type": "boolean", "default": false}}},
                     "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": true, "properties": {
                         "known": {"type": "object", "properties": {"a": {"type": "string"}}}}},
-                }}}}},
+                }}, "status": {"type": "object", "properties": {"phase": {"type": "string"}}}}}},
             }],
         },
     }));
@@ -117,6 +117,10 @@ fn unknown_fields_are_found_where_they_are() {
     let head = "Widget in version \"v1\" cannot be handled as a Widget: strict decoding error: unknown field ";
     assert_eq!(refused(json!({"colour": "red"})), format!("{head}\"spec.colour\""));
     assert_eq!(refused(json!({"free": {"any": 1, "known": {"b": 1}}})), format!("{head}\"spec.free.known.b\""));
+    let mut sent = widget(json!({}));
+    sent["status"] = json!({"stage": 1});
+    let message = accept(&sent, &context).expect_err("unknown").message;
+    assert_eq!(message, format!("{head}\"status.stage\""), "decoding comes before the status is dropped");
     let mut sent = widget(json!({}));
     sent["metadata"]["label"] = json!({});
     assert_eq!(accept(&sent, &context).expect_err("unknown").message, format!("{head}\"metadata.label\""));

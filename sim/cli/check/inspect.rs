@@ -8,6 +8,7 @@ use super::{Finding, Identity, Level};
 use crate::api::accept::{AcceptContext, Refusal, accept, to_error};
 use crate::api::custom::Definitions;
 use crate::api::document::{Chunk, Document, Part};
+use crate::api::kinds::{KINDS, KindInfo};
 use crate::api::schema::DecodeError;
 use crate::error::Error;
 
@@ -86,7 +87,11 @@ impl Inspector<'_> {
         let accepted = accept(&document.value, &context);
         let is_namespaced = match &accepted {
             Ok(accepted) => accepted.info.namespaced,
-            Err(_) => !text(&document.value, "namespace").is_empty(),
+            Err(_) => {
+                let is_this = |info: &&KindInfo| info.group == group && info.kind == document.kind();
+                let info = definition.map(|definition| definition.info).or_else(|| KINDS.iter().find(is_this));
+                info.map_or_else(|| !text(&document.value, "namespace").is_empty(), |info| info.namespaced)
+            }
         };
         let identity = Identity {
             api_version: document.api_version().to_owned(),

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::rfc3339;
-use crate::cluster::ids::{LabelsId, ObjectRef};
-use crate::cluster::meta::{Owner, uid_text};
+use crate::cluster::ids::{LabelsId, ObjectRef, Sym};
+use crate::cluster::meta::{DANGLING, Owner, uid_text};
 use crate::cluster::store::Cluster;
 
 impl Cluster {
@@ -54,12 +54,12 @@ impl Cluster {
             .into()
     }
 
-    fn export_owner(&self, owner: &Owner) -> Value {
+    pub(in crate::cluster) fn export_owner(&self, owner: &Owner) -> Value {
         let mut out = Map::new();
         out.insert("apiVersion".into(), self.interner.text(owner.api_version).into());
         out.insert("kind".into(), self.interner.text(owner.kind).into());
         out.insert("name".into(), self.interner.text(owner.name).into());
-        out.insert("uid".into(), uid_text(owner.uid).into());
+        out.insert("uid".into(), self.owner_uid(owner).into());
         if owner.controller {
             out.insert("controller".into(), true.into());
         }
@@ -67,6 +67,12 @@ impl Cluster {
             out.insert("blockOwnerDeletion".into(), true.into());
         }
         Value::Object(out)
+    }
+
+    /// The uid of an owner as the API shows it: of one that never existed as it was written.
+    pub fn owner_uid(&self, owner: &Owner) -> String {
+        let written = u32::try_from(owner.uid ^ DANGLING).map_or("", |sym| self.interner.text(Sym(sym)));
+        if written.is_empty() { uid_text(owner.uid) } else { written.to_owned() }
     }
 
     /// Kinds without a desired state have no `metadata.generation`.

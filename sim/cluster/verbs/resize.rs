@@ -6,6 +6,7 @@
 
 use serde_json::{Value, json};
 
+use crate::api::quantity::Quantity;
 use crate::cluster::change::What;
 use crate::cluster::columns::PodResources;
 use crate::cluster::ids::{PodId, SpecId};
@@ -153,29 +154,37 @@ fn with_reported(spec: &Value, status: &Value, which: Reported) -> Value {
             replace(container, status, which);
         }
     }
-    if spec["resources"].is_object() {
-        replace(&mut spec, status, which);
+    if spec["resources"].is_object() && replace(&mut spec, status, which) {
+        // What is reported of a pod as a whole includes the overhead.
+        let overhead = spec["overhead"].clone();
+        let requests = spec.pointer_mut("/resources/requests").and_then(Value::as_object_mut);
+        for (name, amount) in requests.into_iter().flatten() {
+            let parsed = |value: &Value| value.as_str().and_then(|text| text.parse::<Quantity>().ok());
+            if let (Some(mut net), Some(overhead)) = (parsed(amount), parsed(&overhead[name.as_str()])) {
+                net.sub(&overhead);
+                let net = if net.sign() < 0 { Quantity::from_value(0, net.format()) } else { net };
+                *amount = json!(net.to_string());
+            }
+        }
     }
     spec
 }
 
-/// Puts what `status` reports into `resources` of a container or pod.
-fn replace(holder: &mut Value, status: &Value, which: Reported) {
-    match which {
-        Reported::Actual => match &status["resources"] {
-            Value::Null => {}
-            resources => holder["resources"] = resources.clone(),
-        },
-        Reported::Allocated => match &status["allocatedResources"] {
-            Value::Null => {}
-            requests => {
-                if !holder["resources"].is_object() {
-                    holder["resources"] = json!({});
-                }
-                holder["resources"]["requests"] = requests.clone();
-            }
-        },
+/// Puts what `status` reports into `resources` of a container or pod, if it reports anything. Where it has one of the two alone,
+/// the other does not count: it is taken to be the same.
+fn replace(holder: &mut Value, status: &Value, which: Reported) -> bool {
+    let (granted, actual) = (&status["allocatedResources"], &status["resources"]);
+    if granted.is_object() && (which == Reported::Allocated || !actual.is_object()) {
+        if !holder["resources"].is_object() {
+            holder["resources"] = json!({});
+        }
+        holder["resources"]["requests"] = granted.clone();
+    } else if actual.is_object() {
+        holder["resources"] = actual.clone();
+    } else {
+        return false;
     }
+    true
 }
 
 #[cfg(test)]
@@ -222,5 +231,44 @@ mod tests {
         cluster.set_pod_actual(pod_id, second);
         assert_eq!(requested(&cluster), 3500, "in effect");
         assert!(cluster.pod(pod_id).resized.is_none(), "nothing is in progress any more");
+    }
+
+    #[test]
+    fn a_dumped_resize_counts_what_its_status_reports() {
+        let container = |cpu: &str| json!({ "name": "a", "image": "i", "resources": { "requests": { "cpu": cpu } } });
+        let refused = json!([{ "type": "PodResizePending", "status": "True", "reason": "Infeasible" }]);
+        let status = |granted: Value| {
+            let mut status = container("1");
+            status["allocatedResources"] = granted;
+            json!({ "phase": "Running", "conditions": refused, "containerStatuses": [status] })
+        };
+        let whole = json!({ "phase": "Running", "conditions": refused, "allocatedResources": { "cpu": "1500m" } });
+        let plain = json!({ "containers": [container("3")] });
+        let of_pod = |reports: Value| {
+            let spec = json!({
+                "containers": [container("500m")],
+                "overhead": { "cpu": "250m" }, "resources": { "requests": { "cpu": "3" } },
+            });
+            (spec, reports)
+        };
+        let all_is_well =
+            json!({ "phase": "Running", "conditions": refused, "containerStatuses": [container("400m")] });
+        for ((mut spec, status), milli_cpu, why) in [
+            ((plain.clone(), status(json!({ "cpu": "2" }))), 2000, "granted 2, 1 in effect"),
+            ((plain, status(Value::Null)), 1000, "what is not reported as granted does not count"),
+            (of_pod(whole), 1500, "the overhead is part of what is reported of the pod"),
+            (of_pod(all_is_well), 3250, "nothing is reported of the pod: it has what it wants, and the overhead"),
+        ] {
+            let mut cluster = Cluster::new(0);
+            let node =
+                json!({ "kind": "Node", "metadata": { "name": "n" }, "status": { "allocatable": { "cpu": "8" } } });
+            cluster.create_from(&node).expect("a node");
+            spec["nodeName"] = json!("n");
+            let pod = json!({ "kind": "Pod", "metadata": { "name": "p" }, "spec": spec, "status": status });
+            cluster.create_from(&pod).expect("a pod");
+            let node = cluster.find_node("n").expect("the node");
+            cluster.check().expect("a sound store");
+            assert_eq!(cluster.columns().requested(node, ResourceId::CPU), milli_cpu, "{why}");
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! A compact view against a recorded one: every entry that was the same in all recorded runs.
+//! A compact view against a recorded one: every entry that was the same in all recorded runs, and apart from them what the real runs
+//! did not agree on, where all that can be asked is whether ours is like one of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,23 +11,42 @@ use crate::conformance::difference::{Difference, compare_members};
 /// Seconds by which an instant may lie outside the recorded range.
 const TOLERANCE: f64 = 1.5;
 
-/// Entries of one scenario by family, and those that differ.
+/// Entries of one scenario: those that were the same in all recorded runs, and those that were not.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Comparison {
-    /// Agreeing and all entries by family.
-    pub(super) families: BTreeMap<String, (usize, usize)>,
-    /// What differs.
-    pub(super) differences: Vec<Difference>,
+    pub(super) stable: Entries,
+    pub(super) varying: Entries,
 }
 
-impl Comparison {
-    pub(super) fn count(&mut self, family: &str, difference: Option<Difference>) {
+/// Entries by family, and those that differ.
+#[derive(Clone, Debug, Default)]
+pub struct Entries {
+    /// Agreeing and all entries by family.
+    pub families: BTreeMap<String, (usize, usize)>,
+    /// What differs.
+    pub differences: Vec<Difference>,
+}
+
+impl Entries {
+    fn count(&mut self, family: &str, difference: Option<Difference>) {
         let (agree, total) = self.families.entry(family.to_owned()).or_default();
         *total += 1;
         match difference {
             None => *agree += 1,
             Some(difference) => self.differences.push(difference),
         }
+    }
+}
+
+impl Comparison {
+    /// Counts an entry that was the same in all recorded runs.
+    pub(super) fn count(&mut self, family: &str, difference: Option<Difference>) {
+        self.stable.count(family, difference);
+    }
+
+    /// How far it is from the recording: differences in what was the same in all runs count first.
+    pub(super) fn distance(&self) -> (usize, usize) {
+        (self.stable.differences.len(), self.varying.differences.len())
     }
 
     fn equal(&mut self, family: &str, subject: &str, expected: &Value, got: &Value) {
@@ -49,7 +69,7 @@ pub(super) fn compare(expect: &Value, view: &CompactView) -> Comparison {
 }
 
 /// Instants. Which of several equal pods is meant is chance where their order was not the same in all runs: then the instants of an
-/// owner's pods are compared in order of time, each with the ranges in order.
+/// owner's pods are compared in order of time, each with the ranges in order, as an entry that varied.
 fn times(out: &mut Comparison, expect: &Value, view: &CompactView) {
     let mut by_owner: BTreeMap<String, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
     for (name, range) in expect["times"].as_object().into_iter().flatten() {
@@ -82,7 +102,7 @@ fn times(out: &mut Comparison, expect: &Value, view: &CompactView) {
         let agrees = got.len() == from.len() && got.iter().zip(from.iter().zip(&to)).all(inside);
         let wanted =
             || Difference::new(format!("times {owner}, all"), format!("{from:?} to {to:?}"), format!("{got:.2?}"));
-        out.count("times of equal pods", (!agrees).then(wanted));
+        out.varying.count("times of equal pods", (!agrees).then(wanted));
     }
 }
 
@@ -111,7 +131,7 @@ fn sequence(out: &mut Comparison, name: &str, entry: &Value, view: &CompactView)
             let got = Value::Array(got).to_string();
             Difference::new(format!("{name} (not the same in all runs)"), expected, got)
         });
-        out.count(&format!("{family}, varying"), difference);
+        out.varying.count(&family, difference);
     }
 }
 
@@ -124,8 +144,9 @@ fn pods_by_name(name: &str) -> bool {
 /// Returns what was expected.
 fn unstable(entry: &Value, got: &[Value]) -> Option<String> {
     let list = |key: &str| entry[key].as_array().map(Vec::as_slice).unwrap_or_default();
-    let is_recorded =
-        list("runs").iter().chain([&entry["seq"]]).any(|run| run.as_array().is_some_and(|run| run == got));
+    // A run without the sequence has null in its place.
+    let is_ours = |run: &Value| run.as_array().map_or(run.is_null() && got.is_empty(), |run| run == got);
+    let is_recorded = list("runs").iter().chain(entry.get("seq")).any(is_ours);
     let mut rest = got.iter();
     let has_common = list("inAllRuns").iter().all(|value| rest.any(|other| other == value));
     let ends = entry["stableLast"] != true || list("seq").last() == got.last();
@@ -207,22 +228,32 @@ fn events(out: &mut Comparison, expect: &Value, view: &CompactView, messages: bo
     };
     let stable = expect["stable"] == true;
     let wanted = read(&expect[if stable { "list" } else { "stableEntries" }]);
-    // What some runs had more is not missed; anything else is too much.
-    let varying = read_keys(&expect["sameExceptCount"]).chain(read_keys(&expect["onlyInSomeRuns"]));
-    let varying: BTreeSet<Vec<String>> =
-        varying.map(|key| key.into_iter().take(if messages { 5 } else { 4 }).collect()).collect();
-    let missing = wanted.iter().filter(|(key, count)| got.get(*key) != Some(*count));
     let show = |key: &Vec<String>, count: u64| json!([key, count]).to_string();
-    let mut wrong: Vec<(String, String)> = missing
-        .map(|(key, count)| (show(key, *count), got.get(key).map_or("none".to_owned(), u64::to_string)))
-        .collect();
-    let more = got.iter().filter(|(key, _)| !wanted.contains_key(*key) && !varying.contains(*key));
-    wrong.extend(more.map(|(key, count)| ("none".to_owned(), show(key, *count))));
-    let same_except_count = read_keys(&expect["sameExceptCount"]).filter(|key| !got.contains_key(key.as_slice()));
-    wrong.extend(same_except_count.map(|key| (show(&key, 1), "none".to_owned())));
-    let difference = (!wrong.is_empty()).then(|| {
-        let (expected, got): (Vec<String>, Vec<String>) = wrong.into_iter().unzip();
-        Difference::new(family, expected.join("; "), got.join("; "))
-    });
-    out.count(family, difference);
+    let missing = wanted.iter().filter(|(key, count)| got.get(*key) != Some(*count));
+    let missing =
+        missing.map(|(key, count)| (show(key, *count), got.get(key).map_or("none".to_owned(), u64::to_string)));
+    let mut wrong: Vec<(String, String)> = missing.collect();
+    // What some runs had more is not missed; anything else is too much.
+    let same_except_count: Vec<Vec<String>> = read_keys(&expect["sameExceptCount"]).collect();
+    let in_some = same_except_count.iter().cloned().chain(read_keys(&expect["onlyInSomeRuns"]));
+    let in_some: BTreeSet<Vec<String>> =
+        in_some.map(|key| key.into_iter().take(if messages { 5 } else { 4 }).collect()).collect();
+    let more = got.iter().filter(|(key, _)| !wanted.contains_key(*key) && !in_some.contains(*key));
+    let more = more.map(|(key, count)| ("none".to_owned(), show(key, *count)));
+    if stable {
+        wrong.extend(more);
+    } else {
+        let mut unlike: Vec<(String, String)> = more.collect();
+        let missing = same_except_count.iter().filter(|key| !got.contains_key(key.as_slice()));
+        unlike.extend(missing.map(|key| (show(key, 1), "none".to_owned())));
+        let subject = format!("{family} (not the same in all runs)");
+        out.varying.count(family, difference_of(&subject, unlike));
+    }
+    out.count(family, difference_of(family, wrong));
+}
+
+/// One difference of all that was expected and found in its place.
+fn difference_of(subject: &str, wrong: Vec<(String, String)>) -> Option<Difference> {
+    let (expected, got): (Vec<String>, Vec<String>) = wrong.into_iter().unzip();
+    (!expected.is_empty()).then(|| Difference::new(subject, expected.join("; "), got.join("; ")))
 }

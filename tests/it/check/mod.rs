@@ -195,8 +195,11 @@ fn definitions_are_checked() {
                 example.com\n  scope: Namespaced\n  names: {kind: Widget, plural: widgets}\n  versions:\n  - name: v1\n    served: true\n    \
                 storage: true\n    schema:\n      openAPIV3Schema:\n        type: object\n        properties:\n          spec:\n            ";
     let of = |spec: &str| messages(&format!("{head}{spec}\n"));
-    let at = "spec.validation.openAPIV3Schema.properties[spec]";
+    let root = "spec.validation.openAPIV3Schema";
+    let at = format!("{root}.properties[spec]");
     assert_eq!(of("type: object"), [""; 0]);
+    let nested = of("{type: object, anyOf: [{properties: {a: {minimum: 1}}}]}");
+    assert_eq!(nested, [""; 0], "only what the root checks must be declared (`validateStructuralCompleteness`)");
     for (spec, expected) in [
         ("properties: {}", format!("{at}.type: Required value: must not be empty for specified object fields")),
         ("type: array", format!("{at}.items: Required value: must be specified")),
@@ -219,8 +222,8 @@ fn definitions_are_checked() {
             format!("{at}.default: Invalid value: \"string\":  in body must be of type integer: \"string\""),
         ),
         (
-            "{type: object, anyOf: [{properties: {a: {minimum: 1}}}]}",
-            format!("{at}.properties[a]: Required value: because it is defined in {at}.anyOf[0].properties[a]"),
+            "type: object\n        anyOf: [{properties: {a: {minimum: 1}}}]",
+            format!("{root}.properties[a]: Required value: because it is defined in {root}.anyOf[0].properties[a]"),
         ),
         (
             "{type: object, oneOf: [{type: object}]}",

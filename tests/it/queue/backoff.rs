@@ -24,8 +24,11 @@ fn errors_wait_out_their_back_off_and_double_it() {
     lab.run_to(0.5).pod("p", "1", json!({}));
     lab.run_to(50.0);
     // Back-off ends are cut to whole seconds and last through their window; the flush runs at whole seconds.
+    assert_eq!(lab.tries, ["0.500 p", "2.000 p", "5.000 p", "10.000 p", "19.000 p", "30.000 p", "41.000 p"]);
+    // The first attempt's patch makes another version of the pod: the next event begins a series, the third counts it up to two,
+    // the others are not written yet.
     let times: Vec<String> = lab.take_log().iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
-    assert_eq!(times, ["0.500", "2.000", "5.000", "10.000", "19.000", "30.000", "41.000"]);
+    assert_eq!(times, ["0.500", "2.000", "5.000"]);
     assert_eq!(lab.scheduled_condition("p"), Some(("SchedulerError", "out of order")));
     let row = *lab.scheduler.queue().get(lab.find("p")).unwrap();
     assert_eq!((row.error_count, row.unschedulable_count, row.place), (7, 0, Place::ErrorBackoff));
@@ -89,13 +92,14 @@ fn old_pods_leave_the_unschedulable_pool_at_a_tick_of_thirty_seconds() {
     lab.run_to(10.0).pod("big", "2", json!({}));
     lab.run_to(1000.0);
     // Older than five minutes: at 310 s it is exactly that old, the next tick is at 330 s.
+    assert_eq!(lab.tries, ["10.000 big", "330.000 big", "660.000 big", "990.000 big"]);
+    // The last attempt only counts up a series that is written later.
     assert_eq!(
         lab.take_log(),
         [
             "10.000 big FailedScheduling: rejected by NodeResourcesFit",
             "330.000 big FailedScheduling: rejected by NodeResourcesFit",
             "660.000 big FailedScheduling: rejected by NodeResourcesFit",
-            "990.000 big FailedScheduling: rejected by NodeResourcesFit",
         ]
     );
 }

@@ -1,5 +1,7 @@
 //! A cluster with nothing but a scheduler in it: changes are made by hand, events are popped for it alone.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use wavetank::cluster::{
     Agenda, Change, Cluster, Component, ControlPlane, Event, EventMessage, NodeId, ObjectRef, PodId, ResourceId, What,
@@ -17,6 +19,9 @@ pub struct Lab {
     pub scheduler: Scheduler,
     /// `<seconds> <what>` of every change that matters.
     pub log: Vec<String>,
+    /// `<seconds> <pod>` of every attempt after which the pod is still in the queue: most write no event, since they only count
+    /// up a series.
+    pub tries: Vec<String>,
     changes: Vec<Change>,
 }
 
@@ -117,6 +122,7 @@ impl Lab {
             agenda: Agenda::new(Draws::new(1), control_plane),
             scheduler: Scheduler::new(SchedulerOptions { profiles, queue, client: None }),
             log: Vec::new(),
+            tries: Vec::new(),
             changes: Vec::new(),
         };
         lab.scheduler.start(&mut lab.cluster, &mut lab.agenda);
@@ -128,9 +134,16 @@ impl Lab {
         let until = Time::ZERO + Span::from_secs_f64(seconds);
         while let Some(queued) = self.agenda.next(until) {
             self.cluster.set_now(self.agenda.now());
+            let before = self.attempts_by_pod();
             match queued.event {
                 Event::Scheduler(event) => self.scheduler.handle(event, &mut self.cluster, &mut self.agenda),
                 other => panic!("nobody schedules {other:?} here"),
+            }
+            for (pod, attempts) in self.attempts_by_pod() {
+                if before.get(&pod).copied().unwrap_or(0) < attempts {
+                    let name = self.cluster.name(pod);
+                    self.tries.push(format!("{:.3} {name}", self.agenda.now().as_secs_f64()));
+                }
             }
             self.settle();
         }
@@ -247,6 +260,12 @@ impl Lab {
     pub fn scheduled_condition(&self, name: &str) -> Option<(&str, &str)> {
         let condition = self.cluster.pod(self.find(name)).conditions.get(self.cluster.words.pod_scheduled)?;
         Some((self.cluster.interner.text(condition.reason), self.cluster.interner.text(condition.message)))
+    }
+
+    /// Attempts so far at each pod that is in the queue.
+    fn attempts_by_pod(&self) -> BTreeMap<PodId, u32> {
+        let queue = self.scheduler.queue();
+        self.cluster.pods().filter_map(|(pod, _)| Some((pod, queue.get(pod)?.attempts))).collect()
     }
 
     /// Attempts at a pod that is in the queue.
