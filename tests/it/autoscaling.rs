@@ -83,19 +83,19 @@ fn declared_metrics_are_served() {
     for (declared, metric, expected) in [
         // 40 messages at 10 each.
         (
-            "- {external: queue, labels: {q: a}, value: {steps: [{at: 1m, value: 40}]}}",
+            "- {external: queue, labels: {q: a}, value: {steps: [{at: 61s, value: 40}]}}",
             "- {type: External, external: {metric: {name: queue, selector: {matchLabels: {q: a}}}, target: {type: AverageValue, averageValue: 10}}}",
             vec![(75, 4)],
         ),
         // 90 requests per second by all pods, 30 each: 3.
         (
-            "- {pods: hits, match: {labels: {app: worker}}, shared: {steps: [{at: 1m, value: 90}]}}",
+            "- {pods: hits, match: {labels: {app: worker}}, shared: {steps: [{at: 61s, value: 90}]}}",
             "- {type: Pods, pods: {metric: {name: hits}, target: {type: AverageValue, averageValue: 30}}}",
             vec![(75, 3)],
         ),
         // Twice the target: twice the ready pods, again and again, because the value does not fall.
         (
-            "- {object: hits, of: deployment/worker, value: {steps: [{at: 1m, value: 20}, {at: 100s, value: 10}]}}",
+            "- {object: hits, of: deployment/worker, value: {steps: [{at: 61s, value: 20}, {at: 100s, value: 10}]}}",
             "- {type: Object, object: {metric: {name: hits}, describedObject: {kind: Deployment, name: worker}, target: {type: Value, value: 10}}}",
             vec![(75, 2), (90, 4)],
         ),

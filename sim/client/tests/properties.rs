@@ -42,6 +42,10 @@ fn shown(terminal: &Terminal) -> Vec<Value> {
 #[test]
 fn applying_twice_is_applying_once() {
     for (id, manifest, _, _) in recorded("create.jsonl.gz") {
+        // A uid in the manifest is a precondition: the server gave another one, so the second apply is refused.
+        if !manifest["metadata"]["uid"].is_null() {
+            continue;
+        }
         for verb in [SubmitVerb::Apply, SERVER_SIDE] {
             let mut terminal = Terminal::new();
             if terminal.send(verb, &manifest).is_err() {

@@ -8,6 +8,7 @@ use crate::client::{Action, Client, Step};
 use crate::cluster::{Agenda, Change, Cluster, ControlPlane, ObjectRef, Observer, PodId, What};
 use crate::controllers::Controllers;
 use crate::engine::{Draws, Span, Time};
+use crate::faults::{Failure, Fault, Faults, NodeFailure, Target, When};
 use crate::kubelet::{KubeletOptions, Kubelets};
 use crate::scheduler::{Scheduler, SchedulerConfig};
 use crate::simulation::{Parts, Simulation};
@@ -75,11 +76,14 @@ fn run(is_deployment: bool, returns: Option<i64>, deleted: Option<i64>) -> Optio
         step(Time::ZERO, node("n1")),
         step(Time::from_secs(5), Action::Apply(vec![workload])),
         step(Time::from_secs(50), node("n2")),
-        step(LOST, Action::FailNode("n1".to_owned())),
     ];
     let after = |seconds: i64| LOST + Span::from_secs(seconds.unsigned_abs());
-    steps.extend(returns.map(|at| step(after(at), Action::RecoverNode("n1".to_owned()))));
     steps.extend(deleted.map(|at| step(after(at), Action::DeleteNode("n1".to_owned()))));
+    // What is lost is the way to the node: its containers run on, as long as nobody tells them otherwise.
+    let lost = Fault {
+        when: When::Once { at: LOST, lasts: returns.map(|at| Span::from_secs(at.unsigned_abs())) },
+        failure: Failure::Nodes(Target::Node("n1".to_owned()), NodeFailure::Partition),
+    };
     let scheduler = SchedulerConfig::default().build().ok()?;
     let parts = Parts {
         controllers: Controllers::new(&control_plane),
@@ -87,7 +91,7 @@ fn run(is_deployment: bool, returns: Option<i64>, deleted: Option<i64>) -> Optio
         client: Client::new(steps, Vec::new()),
         agenda: Agenda::new(Draws::new(1), control_plane),
         scheduler: Scheduler::new(scheduler),
-        faults: Default::default(),
+        faults: Faults::new(vec![lost]),
         cluster,
     };
     let (mut simulation, mut seen) = (Simulation::new(parts), Seen::default());
