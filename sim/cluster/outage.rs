@@ -146,7 +146,8 @@ mod tests {
     #[test]
     fn both_the_api_server_and_etcd_are_needed() {
         let mut cluster = Cluster::new(0);
-        let steps: [(fn(&mut Cluster), bool); 4] = [
+        type Step = (fn(&mut Cluster), bool);
+        let steps: [Step; 4] = [
             (|cluster| cluster.set_etcd(false), false),
             (|cluster| cluster.set_api_server(false), false),
             (|cluster| cluster.set_etcd(true), false),

@@ -50,6 +50,9 @@ use crate::cluster::{
 };
 use crate::engine::{Span, Time};
 
+/// Makes the controllers of a process that starts.
+type Make = fn() -> Vec<Box<dyn Controller>>;
+
 /// All controllers, each with a work queue and a client of its own, as in kube-controller-manager.
 ///
 /// The number of workers of a controller does not matter in virtual time: a reconcile takes as long as its writes, a key is never
@@ -61,7 +64,7 @@ pub struct Controllers {
     by_kind: [Option<usize>; N_KINDS],
     pods: PodControl,
     /// What makes the controllers of a process that has just become leader; none for a chosen few.
-    make: Option<fn() -> Vec<Box<dyn Controller>>>,
+    make: Option<Make>,
     /// Whether a replica of kube-controller-manager leads.
     leads: bool,
     /// Turns of loops that came while nothing could be written.

@@ -37,7 +37,7 @@ fn candidates(case: &Case) -> Vec<Case> {
         }
         smaller
     });
-    without_object.chain(without_step).filter(|case| is_mended(case)).collect()
+    without_object.chain(without_step).filter(is_mended).collect()
 }
 
 /// Whether the steps that end the troubles are still all there: without them nothing need come to rest.

@@ -16,7 +16,7 @@ pub(super) fn item_step(kind: ListType, item: &Value) -> Option<String> {
                 None if *key == "protocol" => Some(((*key).to_owned(), Value::from("TCP"))),
                 value => value.map(|value| ((*key).to_owned(), value.clone())),
             };
-            let key: Map<String, Value> = keys.iter().filter_map(|key| with_default(&key)).collect();
+            let key: Map<String, Value> = keys.iter().filter_map(with_default).collect();
             Some(format!("k:{}", Value::Object(key)))
         }
     }

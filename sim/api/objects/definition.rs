@@ -445,10 +445,10 @@ fn webhook_service(service: &Value, path: &Path<'_>, causes: &mut Causes) {
     if !errors.is_empty() {
         causes.invalid(&path.child("port"), port, format!("port is not valid: {}", errors.join(",")));
     }
-    if let Some(url_path) = get(service, "path").as_str() {
-        if !url_path.starts_with('/') {
-            causes.invalid(&path.child("path"), url_path, "must start with a '/'");
-        }
+    if let Some(url_path) = get(service, "path").as_str()
+        && !url_path.starts_with('/')
+    {
+        causes.invalid(&path.child("path"), url_path, "must start with a '/'");
     }
 }
 

@@ -11,12 +11,15 @@ use super::world::{self, Phases};
 use crate::client::Answer;
 use crate::engine::Span;
 
+/// A fact told in words: the id of its row, and the small run that answers it.
+type Fact = (&'static str, fn() -> Outcome);
+
 /// What a fact came to: nothing to say, or what is otherwise.
 pub type Outcome = Result<(), String>;
 
 /// The test of a fact, by the identifier of its row; `None` if no test bears it.
 pub fn check(id: &str) -> Option<Outcome> {
-    let tables: [&[(&str, fn() -> Outcome)]; 3] = [nodes::FACTS, pods::FACTS, garbage::FACTS];
+    let tables: [&[Fact]; 3] = [nodes::FACTS, pods::FACTS, garbage::FACTS];
     tables.into_iter().flatten().find(|(known, _)| *known == id).map(|(_, test)| test())
 }
 
@@ -73,8 +76,8 @@ impl Run {
 
     /// An object as it was last seen.
     fn last(&self, kind: &str, name: &str) -> Option<&Value> {
-        let entries = self.recording.entries.iter().filter(|entry| entry.kind == kind && entry.name == name);
-        entries.last().map(|entry| &entry.value)
+        let mut entries = self.recording.entries.iter().filter(|entry| entry.kind == kind && entry.name == name);
+        entries.next_back().map(|entry| &entry.value)
     }
 
     /// The names of all objects of a kind that were ever there.

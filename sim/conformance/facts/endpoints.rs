@@ -286,7 +286,7 @@ fn lost_node(row: &Value) -> Answer {
     let is_ready = |lab: &Lab| slices(lab).iter().flat_map(|slice| &slice.endpoints).any(|endpoint| endpoint.ready);
     let mut until = lost;
     while is_ready(&lab) && until < lost + Span::from_secs(200) {
-        until = until + Span::from_secs(1);
+        until += Span::from_secs(1);
         lab.run_to(until);
     }
     let passed = until.since(lost).as_secs() as i64;

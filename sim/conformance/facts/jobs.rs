@@ -107,8 +107,7 @@ fn instant(text: &str) -> Option<Time> {
 /// A pod put together from clauses such as `containers finished at t-1,t,t-2`, `Ready False since t`, `deletionTimestamp t`.
 fn finished(text: &str, out: &str) -> Answer {
     let mut cluster = Cluster::new(0);
-    let instants: Vec<Time> =
-        text.split(|c: char| c == ' ' || c == ',' || c == ';').filter_map(|word| instant(word)).collect();
+    let instants: Vec<Time> = text.split([' ', ',', ';']).filter_map(instant).collect();
     let names: Vec<String> = (0..instants.len().max(1)).map(|idx| format!("c{idx}")).collect();
     let has_sidecar = text.contains("sidecar");
     let containers: Vec<Value> = names.iter().map(|name| json!({ "name": name })).collect();

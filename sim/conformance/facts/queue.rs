@@ -235,7 +235,7 @@ fn event(text: &str, bench: &mut Bench) -> Option<Option<ClusterEvent>> {
         let row = bench.cluster.node(node);
         Old::Node(std::sync::Arc::new(SeenNode {
             labels: row.meta.labels,
-            taints: row.taints.clone().into(),
+            taints: row.taints.clone(),
             unschedulable: row.unschedulable,
             allocatable: vec![(crate::cluster::ResourceId::CPU, 0)],
         }))

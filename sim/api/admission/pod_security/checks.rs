@@ -95,7 +95,7 @@ fn quoted<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> String {
 }
 
 /// The names of the containers for which something holds.
-fn named<'a>(pod: &'a Value, holds: impl Fn(&Value) -> bool) -> Vec<&'a str> {
+fn named(pod: &Value, holds: impl Fn(&Value) -> bool) -> Vec<&str> {
     containers(spec(pod)).filter(|container| holds(container)).map(|container| text(container, "name")).collect()
 }
 

@@ -6,7 +6,7 @@ use super::pods::deployment;
 use super::{Outcome, Run, hold, kubectl, node, run};
 
 /// The facts by the identifiers of their rows.
-pub(super) const FACTS: &[(&str, fn() -> Outcome)] = &[
+pub(super) const FACTS: &[super::Fact] = &[
     ("gc.owner_refs-01", || {
         let run = deleted("delete deployment web --cascade=background --wait=false")?;
         let (owner, dependent) = (run.gone("Deployment", "web"), run.gone("ReplicaSet", "web#1"));

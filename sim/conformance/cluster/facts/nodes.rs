@@ -8,7 +8,7 @@ const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
 const NO_EXECUTE: &str = "node.kubernetes.io/unreachable:NoExecute";
 
 /// The facts by the identifiers of their rows.
-pub(super) const FACTS: &[(&str, fn() -> Outcome)] = &[
+pub(super) const FACTS: &[super::Fact] = &[
     ("NH03", || {
         let run = lost_node(vec![pod("p", "n1", json!({}))], vec![], 400)?;
         let tainted = run.tainted("n1", NO_EXECUTE).ok_or("no NoExecute taint")?;

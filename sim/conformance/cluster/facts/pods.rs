@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Outcome, Run, at, hold, kubectl, node, pod, run, tolerates};
 
 /// The facts by the identifiers of their rows.
-pub(super) const FACTS: &[(&str, fn() -> Outcome)] = &[
+pub(super) const FACTS: &[super::Fact] = &[
     ("TA01", || {
         let mut waiting = pod("p", "", json!({ "nodeSelector": { "none": "such" } }));
         waiting["spec"].as_object_mut().map(|spec| spec.remove("nodeName"));
