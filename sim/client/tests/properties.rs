@@ -39,11 +39,17 @@ fn shown(terminal: &Terminal) -> Vec<Value> {
     objects
 }
 
+/// Manifests that cannot be merged with themselves: a list that is merged by a key has an item without the key, or two items of one key
+/// (which the API server accepts in a create).
+const NOT_MERGED_BY_KEY: [&str; 4] =
+    ["pod-pullsecret-empty", "port-dup-port-ok", "env-dup-ok", "spread-same-key-diff-when"];
+
 #[test]
 fn applying_twice_is_applying_once() {
+    let (mut refused, mut different) = (Vec::new(), Vec::new());
     for (id, manifest, _, _) in recorded("create.jsonl.gz") {
         // A uid in the manifest is a precondition: the server gave another one, so the second apply is refused.
-        if !manifest["metadata"]["uid"].is_null() {
+        if !manifest["metadata"]["uid"].is_null() || NOT_MERGED_BY_KEY.contains(&id.as_str()) {
             continue;
         }
         for verb in [SubmitVerb::Apply, SERVER_SIDE] {
@@ -52,14 +58,17 @@ fn applying_twice_is_applying_once() {
                 continue;
             }
             let once = shown(&terminal);
-            let again = terminal.send(verb, &manifest).unwrap_or_else(|error| panic!("{id}: {error}"));
-            assert!(
-                again.ends_with(" unchanged") || again.ends_with(" configured") || again.ends_with("applied"),
-                "{id}: {again}"
-            );
-            assert_eq!(shown(&terminal), once, "{id}");
+            match terminal.send(verb, &manifest) {
+                Err(error) => refused.push(format!("{id}: {error}")),
+                Ok(again) if shown(&terminal) != once => different.push(format!("{id}: {again}")),
+                Ok(again) => {
+                    let told = [" unchanged", " configured", "applied"].iter().any(|end| again.ends_with(end));
+                    assert!(told, "{id}: {again}");
+                }
+            }
         }
     }
+    assert_eq!((refused, different), (Vec::<String>::new(), Vec::<String>::new()));
 }
 
 #[test]
