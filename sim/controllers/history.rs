@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use super::Context;
 use super::deployment::{fnv1a, safe_encode};
 use crate::api::kinds;
+use crate::api::selector::Selector;
 use crate::cluster::objects::{ControllerRevision, Kind};
 use crate::cluster::{Cluster, NewMeta, NewObject, ObjId, ObjectRef, Propagation, Sym, Template};
 
@@ -78,17 +79,46 @@ fn create_revision(cluster: &mut Cluster, owner: ObjId, template: Template, labe
     cluster.create_object(NewObject { info, meta, raw: raw.into(), body: body.into_body() })
 }
 
-/// Deletes the oldest revisions beyond `limit` that nothing uses.
+/// Adopts the revisions that match and that nobody controls, such as those that an orphaning deletion left behind, and lets go of
+/// those that match no more if `releases` (`adoptOrphanRevisions` of StatefulSets, `controlledHistories` of DaemonSets).
+pub fn claim_revisions(cluster: &mut Cluster, owner: ObjId, selector: &Selector, releases: bool, cx: &mut Context<'_>) {
+    let namespace = cluster.meta(owner.into()).namespace;
+    let claims: Vec<(ObjId, bool)> = cluster
+        .of_kind_in(ControllerRevision::KIND, namespace)
+        .filter_map(|revision| {
+            let meta = cluster.meta(revision.into());
+            let matches = selector.matches(|key| cluster.interner.value_text(meta.labels, key));
+            match meta.controller().map(|controller| controller.object) {
+                None => (matches && !meta.is_deleting()).then_some((revision, true)),
+                Some(controller) if controller == Some(owner.into()) => {
+                    (releases && !matches).then_some((revision, false))
+                }
+                Some(_) => None,
+            }
+        })
+        .collect();
+    let reference = cluster.owner_reference(owner);
+    for (revision, adopt) in claims {
+        let mut owners = cluster.meta(revision.into()).owners.clone();
+        match adopt {
+            true => owners.push(reference),
+            false => owners.retain(|own| own.object != Some(owner.into())),
+        }
+        cluster.set_owners(revision, owners);
+        cx.wrote();
+    }
+}
+
+/// Deletes the `count` oldest revisions that nothing uses.
 pub fn truncate_history(
     cluster: &mut Cluster,
     owner: ObjId,
-    limit: i32,
+    count: usize,
     is_live: impl Fn(&Cluster, ObjId) -> bool,
     cx: &mut Context<'_>,
 ) {
     let old: Vec<ObjId> = revisions_of(cluster, owner).into_iter().filter(|&id| !is_live(cluster, id)).collect();
-    let excess = old.len().saturating_sub(usize::try_from(limit).unwrap_or(0));
-    for id in old.into_iter().take(excess) {
+    for id in old.into_iter().take(count) {
         cluster.delete(id, Propagation::Background);
         cx.wrote();
     }

@@ -15,6 +15,7 @@ mod kubectl;
 mod kubelet;
 mod nodes;
 mod queue;
+mod recorded;
 mod scenarios;
 mod scheduler_conformance;
 mod scheduler_twins;

@@ -42,7 +42,8 @@ fn errors(result: &Value) -> Vec<Value> {
         .collect()
 }
 
-fn shown(action: &Action, answer: &Answer, recording: &Recording) -> Value {
+/// An answer in the form of the recordings.
+pub(super) fn shown(action: &Action, answer: &Answer, recording: &Recording) -> Value {
     let text = |lines: &[String]| {
         let mut out: String = lines.iter().map(|line| recording.names.translate(line)).collect::<Vec<_>>().join("\n");
         if !out.is_empty() {

@@ -6,12 +6,14 @@ pub mod facts;
 mod names;
 mod project;
 mod record;
+mod timeline;
 mod view;
 mod world;
 
 use serde_json::Value;
 
 pub use self::compare::Entries;
+pub use self::timeline::timeline;
 use self::world::Phases;
 use super::difference::Difference;
 use crate::engine::Span;

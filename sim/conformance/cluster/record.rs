@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::names::Names;
 use super::project::{KINDS, project};
-use crate::cluster::{Change, Cluster, ObjectRef, Observer, What};
+use crate::cluster::{Change, Cluster, EventId, ObjectRef, Observer, What};
 use crate::engine::Time;
 
 /// What happened to an object.
@@ -33,6 +33,8 @@ pub(super) struct Entry {
 pub(super) struct Recording {
     pub(super) entries: Vec<Entry>,
     pub(super) names: Names,
+    /// Events as they were recorded: after how many changes, when, which.
+    pub(super) events: Vec<(usize, f64, EventId)>,
     namespace: String,
     zero: Time,
     last: BTreeMap<ObjectRef, usize>,
@@ -43,8 +45,15 @@ pub(super) struct Recording {
 impl Recording {
     /// A recording of what is in `namespace`, with times relative to `zero`.
     pub(super) fn new(namespace: &str, zero: Time) -> Recording {
-        let (entries, names, last) = (Vec::new(), Names::default(), BTreeMap::new());
-        Recording { entries, names, namespace: namespace.to_owned(), zero, last, deleting: BTreeSet::new() }
+        Recording {
+            entries: Vec::new(),
+            names: Names::default(),
+            events: Vec::new(),
+            namespace: namespace.to_owned(),
+            zero,
+            last: BTreeMap::new(),
+            deleting: BTreeSet::new(),
+        }
     }
 
     fn seconds(&self, at: Time) -> f64 {
@@ -64,6 +73,9 @@ impl Recording {
 impl Observer for Recording {
     fn change(&mut self, at: Time, _: u32, _: u32, change: Change, cluster: &Cluster) {
         let object = change.object;
+        if let What::Event(id) = change.what {
+            self.events.push((self.entries.len(), self.seconds(at), id));
+        }
         let kind = cluster.kind(object);
         let inside = kind == "Node" || cluster.namespace(object) == self.namespace;
         let silent = matches!(

@@ -6,7 +6,7 @@ mod update;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Context, Controller, Keys};
-use crate::cluster::objects::DaemonSet;
+use crate::cluster::objects::{ControllerRevision, DaemonSet};
 use crate::cluster::{Change, Cluster, ControllerKind, NodeId, ObjId, ObjectRef, What};
 use crate::engine::{Span, Time};
 
@@ -17,11 +17,24 @@ const BACKOFF_BASE: Span = Span::from_secs(1);
 /// The longest of these delays.
 const BACKOFF_MAX: Span = Span::from_secs(15 * 60);
 
+/// The failed pods of each set on each node.
+type Backoff = BTreeMap<(ObjId, NodeId), Failures>;
+
+/// What is known of failed pods of a set on a node.
+#[derive(Clone, Copy, Debug)]
+struct Failures {
+    /// The generation of the set that they belong to: a new one begins anew.
+    generation: u32,
+    /// When the last one was deleted.
+    at: Time,
+    /// The delay before the next one is.
+    delay: Span,
+}
+
 /// Keeps one pod on every node that should have one.
 #[derive(Debug, Default)]
 pub struct DaemonSetController {
-    /// When the last failed pod of a set on a node was deleted, and the delay before the next.
-    backoff: BTreeMap<(ObjId, NodeId), (Time, Span)>,
+    backoff: Backoff,
     /// Those whose pods may have to be adopted or released: nothing else makes a sync look at pods it does not own.
     claims: BTreeSet<ObjId>,
 }
@@ -40,12 +53,24 @@ impl Controller for DaemonSetController {
                 }
                 keys.add(id);
             }
+            // History that nobody controls may be adopted.
+            (ObjectRef::Object(id), What::Created | What::Labels | What::Meta)
+                if cluster.try_get::<ControllerRevision>(id).is_some() && cluster.controller_of(id).is_none() =>
+            {
+                for set in cluster.of_kind_in("DaemonSet", cluster.meta(id.into()).namespace) {
+                    if sync::selects_labels(cluster, cluster.get(set), cluster.meta(id.into()).labels) {
+                        self.claims.insert(set);
+                        keys.add(set);
+                    }
+                }
+            }
             (ObjectRef::Pod(pod), what)
                 if super::owned_pods::matters(what, cluster) || matches!(what, What::Bound(_)) =>
             {
                 match cluster.controller_of(pod) {
                     Some(ObjectRef::Object(owner)) if cluster.try_get::<DaemonSet>(owner).is_some() => {
-                        if matches!(what, What::Labels | What::Meta) {
+                        let may_go = matches!(what, What::Labels | What::Meta);
+                        if may_go && !sync::selects(cluster, cluster.get(owner), pod) {
                             self.claims.insert(owner);
                         }
                         keys.add(owner);

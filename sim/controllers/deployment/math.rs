@@ -167,7 +167,8 @@ pub fn scale(sets: &[ScaledSet], replicas: i32, max_surge: i32, status_replicas:
     } else if sets.is_empty() {
         Scaled::Some(Vec::new())
     } else if saturated {
-        Scaled::Some(active.into_iter().filter(|&idx| !sets[idx].is_new).map(|idx| (idx, 0)).collect())
+        // The search for the newest active one has left them in that order.
+        Scaled::Some(active.into_iter().rev().filter(|&idx| !sets[idx].is_new).map(|idx| (idx, 0)).collect())
     } else if rolling {
         let share = |(age_order, &idx): (usize, &usize)| Share {
             size: sets[idx].size,
@@ -176,7 +177,9 @@ pub fn scale(sets: &[ScaledSet], replicas: i32, max_surge: i32, status_replicas:
         };
         let shares: Vec<Share> = active.iter().enumerate().map(share).collect();
         let sizes = proportional_sizes(&shares, replicas, max_surge, status_replicas);
-        Scaled::Proportional(active.into_iter().zip(sizes).collect())
+        let to_add = to_add(&shares, replicas, max_surge);
+        let order = scaling_order(&shares, to_add);
+        Scaled::Proportional(order.into_iter().map(|share| (active[share], sizes[share])).collect())
     } else {
         Scaled::Some(Vec::new())
     }
@@ -196,18 +199,12 @@ pub struct Share {
 /// The sizes of the active ReplicaSets of a Deployment after it was scaled during a rollout: each gets its proportion, what is left
 /// over goes to the largest.
 pub fn proportional_sizes(shares: &[Share], replicas: i32, max_surge: i32, status_replicas: i32) -> Vec<i32> {
-    let allowed = if replicas > 0 { replicas + max_surge } else { 0 };
-    let to_add = allowed - shares.iter().map(|share| share.size).sum::<i32>();
+    let to_add = to_add(shares, replicas, max_surge);
     let mut sizes: Vec<i32> = shares.iter().map(|share| share.size).collect();
     if to_add == 0 {
         return sizes;
     }
-    let mut order: Vec<usize> = (0..shares.len()).collect();
-    order.sort_by_key(|&idx| {
-        let share = shares[idx];
-        let newer_first = usize::MAX - share.age_order;
-        (-share.size, if to_add > 0 { newer_first } else { share.age_order })
-    });
+    let order = scaling_order(shares, to_add);
     let mut added = 0;
     for &idx in &order {
         if added == to_add {
@@ -223,6 +220,27 @@ pub fn proportional_sizes(shares: &[Share], replicas: i32, max_surge: i32, statu
         sizes[largest] = (sizes[largest] + to_add - added).max(0);
     }
     sizes
+}
+
+/// How many pods the ReplicaSets may have more than they have, or have to have less.
+fn to_add(shares: &[Share], replicas: i32, max_surge: i32) -> i32 {
+    let allowed = if replicas > 0 { replicas + max_surge } else { 0 };
+    allowed - shares.iter().map(|share| share.size).sum::<i32>()
+}
+
+/// The order in which ReplicaSets are scaled: the largest first, of equal ones the newest on the way up and the oldest on the way
+/// down (`ReplicaSetsBySizeNewer`, `ReplicaSetsBySizeOlder`).
+fn scaling_order(shares: &[Share], to_add: i32) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..shares.len()).collect();
+    order.sort_by_key(|&idx| {
+        let share = shares[idx];
+        let newer_first = usize::MAX - share.age_order;
+        match to_add.signum() {
+            0 => (0, share.age_order),
+            sign => (-share.size, if sign > 0 { newer_first } else { share.age_order }),
+        }
+    });
+    order
 }
 
 /// How much a ReplicaSet would grow or shrink in proportion, rounded half away from zero (`getReplicaSetFraction`).
@@ -258,5 +276,27 @@ mod tests {
         // 10 replicas at 25 %/25 % stuck at 8 old and 5 new: 15 replicas allow 19 pods.
         assert_eq!(proportional_sizes(&[share(8, 0), share(5, 1)], 15, 4, 13), [12, 7]);
         assert_eq!(proportional_sizes(&[share(8, 0), share(5, 1)], 6, 2, 13), [5, 3]);
+    }
+
+    #[test]
+    fn replica_sets_are_scaled_from_the_largest() {
+        let set = |size, is_new| ScaledSet { size, available: size, is_new, desired: Some(10), max_replicas: Some(13) };
+        let order = |sets: &[ScaledSet], replicas| match scale(sets, replicas, 3, 13, true) {
+            Scaled::Some(sizes) | Scaled::Proportional(sizes) => {
+                sizes.into_iter().map(|(idx, _)| idx).collect::<Vec<usize>>()
+            }
+        };
+        for (sizes, replicas, expected, why) in [
+            ([4, 6, 3], 20, vec![1, 0, 2], "up: the largest first"),
+            ([4, 5, 4], 20, vec![1, 2, 0], "up: of equal ones the newest"),
+            ([4, 5, 4], 5, vec![1, 0, 2], "down: of equal ones the oldest"),
+            ([4, 5, 4], 10, vec![0, 1, 2], "nothing to add: as they are listed"),
+            ([4, 5, 0], 20, vec![1, 0], "an empty one takes no part"),
+        ] {
+            let sets = [set(sizes[0], false), set(sizes[1], false), set(sizes[2], true)];
+            assert_eq!(order(&sets, replicas), expected, "{why}");
+        }
+        let saturated = [set(4, false), set(5, false), set(10, true)];
+        assert_eq!(order(&saturated, 10), [1, 0], "a full new one: the newest of the old ones is emptied first");
     }
 }

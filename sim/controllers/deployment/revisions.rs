@@ -265,8 +265,8 @@ impl Sync {
     }
 }
 
-/// The annotations of the new ReplicaSet: the Deployment's, the revision if it rises, and the history of a revision that comes back
-/// (`SetNewReplicaSetAnnotations`).
+/// The annotations of the new ReplicaSet: the Deployment's, the revision if it rises, and the history of a revision that comes back.
+/// A revision that is no number leaves all as they are (`SetNewReplicaSetAnnotations`).
 fn new_annotations(cluster: &mut Cluster, deployment: ObjId, own: LabelsId, revision: i64) -> LabelsId {
     let copied: Vec<(String, String)> = cluster
         .interner
@@ -279,7 +279,9 @@ fn new_annotations(cluster: &mut Cluster, deployment: ObjId, own: LabelsId, revi
         annotations = cluster.interner.with(annotations, &key, Some(&value));
     }
     let old_text = cluster.interner.value_text(own, REVISION).map(str::to_owned);
-    let old = old_text.as_deref().and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
+    let Ok(old) = old_text.as_deref().filter(|text| !text.is_empty()).map_or(Ok(0), str::parse::<i64>) else {
+        return own;
+    };
     if old >= revision {
         return annotations;
     }

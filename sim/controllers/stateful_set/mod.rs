@@ -1,5 +1,6 @@
 //! The StatefulSet controller (kube-controller-manager v1.36, `statefulset`).
 
+mod claims;
 mod pods;
 mod sync;
 
@@ -39,7 +40,8 @@ impl Controller for StatefulSetController {
             ObjectRef::Pod(pod) if super::owned_pods::matters(change.what, cluster) => {
                 match cluster.controller_of(pod) {
                     Some(ObjectRef::Object(owner)) if cluster.try_get::<StatefulSet>(owner).is_some() => {
-                        if matches!(change.what, What::Labels | What::Meta) {
+                        let may_go = matches!(change.what, What::Labels | What::Meta);
+                        if may_go && !pods::selects(cluster, cluster.get(owner), pod) {
                             self.claims.insert(owner);
                         }
                         keys.add(owner);
@@ -60,8 +62,17 @@ impl Controller for StatefulSetController {
         }
         if self.claims.remove(&id) {
             pods::claim(id, cluster, cx);
+            claim_revisions(id, cluster, cx);
         }
         Sync::new(id, cluster, cx).run(cluster, cx)
+    }
+}
+
+/// Adopts the history that an earlier set of the same pods left behind.
+fn claim_revisions(id: ObjId, cluster: &mut Cluster, cx: &mut Context<'_>) {
+    if !cluster.meta(id.into()).is_deleting() {
+        let selector = cluster.get::<StatefulSet>(id).selector.clone();
+        super::history::claim_revisions(cluster, id, &selector, false, cx);
     }
 }
 

@@ -2,16 +2,21 @@
 
 use serde_json::{Value, json};
 
+use super::claims;
 use crate::cluster::objects::{ControllerRevision, StatefulSet};
-use crate::cluster::{Cluster, ConditionStatus, EventType, ObjId, ObjectRef, PodId, PodPhase, Template};
+use crate::cluster::{Cluster, ConditionStatus, EventType, LabelsId, ObjId, PodId, PodPhase, Template};
 use crate::controllers::Context;
 use crate::controllers::history::REVISION_HASH;
 use crate::controllers::pod_control::PodRequest;
 use crate::engine::{Span, Time};
 
+/// The label by which a pod of a set tells its name.
+const POD_NAME_LABEL: &str = "statefulset.kubernetes.io/pod-name";
+
 /// The number at the end of a pod's name, if the rest is the set's name.
 pub fn ordinal_of(set: &str, pod: &str) -> Option<i32> {
-    pod.strip_prefix(set)?.strip_prefix('-')?.parse().ok().filter(|&ordinal| ordinal >= 0)
+    let digits = pod.strip_prefix(set)?.strip_prefix('-')?;
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }
 
 pub(super) fn selects(cluster: &Cluster, set: &StatefulSet, pod: PodId) -> bool {
@@ -31,7 +36,7 @@ pub(super) fn claim(id: ObjId, cluster: &mut Cluster, cx: &mut Context<'_>) {
         .filter_map(|pod| {
             let matches = selects(cluster, &set, pod) && ordinal_of(&name, cluster.name(pod)).is_some();
             match cluster.pod(pod).meta.controller().map(|owner| owner.object) {
-                None => (matches && cluster.pod(pod).is_active()).then_some((pod, true)),
+                None => (matches && !cluster.pod(pod).meta.is_deleting()).then_some((pod, true)),
                 Some(owner) if owner == Some(id.into()) => (!matches).then_some((pod, false)),
                 Some(_) => None,
             }
@@ -69,7 +74,7 @@ pub(super) fn until_available(cluster: &Cluster, pod: PodId, min_ready_seconds: 
     (at > now).then(|| at.since(now))
 }
 
-/// Creates the claims of a pod and the pod of one ordinal.
+/// Creates the claims of a pod and the pod of one ordinal. Nothing happens while a claim still belongs to an earlier pod of the name.
 pub(super) fn create(
     id: ObjId,
     ordinal: i32,
@@ -80,98 +85,67 @@ pub(super) fn create(
     let set: StatefulSet = cluster.get::<StatefulSet>(id).clone();
     let set_name = cluster.name(id).to_owned();
     let name = format!("{set_name}-{ordinal}");
-    create_claims(id, &set_name, &name, ordinal, cluster, cx);
-    let mut template = cluster.get::<ControllerRevision>(revision).template.unwrap_or(set.template);
-    let revision_name = cluster.name(revision).to_owned();
-    for (key, value) in [
-        (REVISION_HASH, revision_name.as_str()),
-        ("statefulset.kubernetes.io/pod-name", &name),
-        ("apps.kubernetes.io/pod-index", &ordinal.to_string()),
-    ] {
-        template.labels = cluster.interner.with(template.labels, key, Some(value));
+    if set.delete_claims_when_scaled && claims::is_stale(id, &name, cluster) {
+        return Ok(());
     }
-    template = with_identity(template, &set, &set_name, &name, ordinal, cluster);
-    let mut request = PodRequest::of_template(template);
-    request.name = cluster.interner.sym(&name);
-    cx.wrote();
+    let outcome = claims::create(id, &name, ordinal, cluster, cx).and_then(|()| {
+        let mut template = cluster.get::<ControllerRevision>(revision).template.unwrap_or(set.template);
+        let revision_name = cluster.name(revision).to_owned();
+        template.labels = cluster.interner.with(template.labels, REVISION_HASH, Some(&revision_name));
+        template.labels = with_identity_labels(template.labels, &name, ordinal, cluster);
+        template = with_identity(template, &set, &set_name, &name, ordinal, cluster);
+        let mut request = PodRequest::of_template(template);
+        request.name = cluster.interner.sym(&name);
+        cx.wrote();
+        match cx.pods.create(cluster, id, request) {
+            Err(error) if !error.terminating => Err(error.text),
+            _ => Ok(()),
+        }
+    });
+    record("Create", &name, id, &outcome, cluster);
+    outcome
+}
+
+/// Says what became of a pod of the set (`recordPodEvent`).
+fn record(verb: &str, pod: &str, id: ObjId, outcome: &Result<(), String>, cluster: &mut Cluster) {
     let source = cluster.words.statefulset_controller;
-    match cx.pods.create(cluster, id, request) {
-        Ok(_) => {
-            let message = format!("Create Pod {name} in StatefulSet {set_name} successful");
-            cluster.record_event(id, EventType::Normal, "SuccessfulCreate", &message, source);
-            Ok(())
+    let what = format!("{verb} Pod {pod} in StatefulSet {}", cluster.name(id));
+    match outcome {
+        Ok(()) => {
+            let message = format!("{what} successful");
+            cluster.record_event(id, EventType::Normal, &format!("Successful{verb}"), &message, source);
         }
-        Err(error) if error.terminating => Ok(()),
         Err(error) => {
-            let message = format!("Create Pod {name} in StatefulSet {set_name} failed error: {}", error.text);
-            cluster.record_event(id, EventType::Warning, "FailedCreate", &message, source);
-            Err(error.text)
+            let message = format!("{what} failed error: {error}");
+            cluster.record_event(id, EventType::Warning, &format!("Failed{verb}"), &message, source);
         }
     }
+}
+
+/// The labels by which a pod of a set is known.
+fn with_identity_labels(labels: LabelsId, name: &str, ordinal: i32, cluster: &mut Cluster) -> LabelsId {
+    let labels = cluster.interner.with(labels, POD_NAME_LABEL, Some(name));
+    cluster.interner.with(labels, "apps.kubernetes.io/pod-index", Some(&ordinal.to_string()))
+}
+
+/// Gives a pod that the set did not make the labels of its identity (`UpdateStatefulPod`).
+pub(super) fn identify(id: ObjId, pod: PodId, ordinal: i32, cluster: &mut Cluster, cx: &mut Context<'_>) {
+    let (labels, name) = (cluster.pod(pod).meta.labels, cluster.name(pod).to_owned());
+    if cluster.label(labels, POD_NAME_LABEL) == Some(&name) {
+        return;
+    }
+    let labels = with_identity_labels(labels, &name, ordinal, cluster);
+    cluster.set_labels(pod, labels);
+    cx.wrote();
+    record("Update", &name, id, &Ok(()), cluster);
 }
 
 /// Deletes a pod of the set and says so.
 pub(super) fn delete(id: ObjId, pod: PodId, cluster: &mut Cluster, cx: &mut Context<'_>) {
-    let message = format!("Delete Pod {} in StatefulSet {} successful", cluster.name(pod), cluster.name(id));
+    let name = cluster.name(pod).to_owned();
     cluster.delete_pod(pod, None);
     cx.wrote();
-    let source = cluster.words.statefulset_controller;
-    cluster.record_event(id, EventType::Normal, "SuccessfulDelete", &message, source);
-}
-
-/// Gives the claims of a pod the owners that the retention policy wants (`updateClaimOwnerRefForSetAndPod`), so that the garbage
-/// collector takes them: those of a pod that is scaled away go with it, all of them with the set.
-pub(super) fn own_claims(id: ObjId, pod: PodId, condemned: bool, cluster: &mut Cluster, cx: &mut Context<'_>) {
-    let set: &StatefulSet = cluster.get(id);
-    let by_pod = condemned && set.delete_claims_when_scaled;
-    let by_set = set.delete_claims_when_deleted && !by_pod;
-    let (namespace, name) = (cluster.namespace(id), cluster.name(pod));
-    let claims = set.claims.iter().map(|&claim| format!("{}-{name}", cluster.interner.text(claim)));
-    let claims: Vec<ObjId> =
-        claims.filter_map(|claim| cluster.find("PersistentVolumeClaim", namespace, &claim)).collect();
-    for claim in claims {
-        let wanted = [(ObjectRef::from(id), by_set), (ObjectRef::from(pod), by_pod)];
-        let owners = &cluster.meta(claim.into()).owners;
-        let has = |owner| owners.iter().any(|own| own.object == Some(owner));
-        if wanted.iter().all(|&(owner, wanted)| has(owner) == wanted) {
-            continue;
-        }
-        let mut owners = owners.clone();
-        owners.retain(|own| wanted.iter().all(|&(owner, _)| own.object != Some(owner)));
-        let add: Vec<ObjectRef> = wanted.into_iter().filter(|&(_, wanted)| wanted).map(|(owner, _)| owner).collect();
-        owners.extend(add.into_iter().map(|owner| cluster.owner_reference(owner)));
-        cluster.set_owners(claim, owners);
-        cx.wrote();
-    }
-}
-
-fn create_claims(id: ObjId, set_name: &str, pod_name: &str, ordinal: i32, cluster: &mut Cluster, cx: &mut Context<'_>) {
-    let raw = cluster.object(id).raw.clone();
-    let namespace = cluster.namespace(id).to_owned();
-    for claim in raw["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten() {
-        let name = format!("{}-{set_name}-{ordinal}", claim["metadata"]["name"].as_str().unwrap_or_default());
-        if cluster.find("PersistentVolumeClaim", &namespace, &name).is_some() {
-            continue;
-        }
-        let mut manifest = claim.clone();
-        manifest["apiVersion"] = "v1".into();
-        manifest["kind"] = "PersistentVolumeClaim".into();
-        manifest["metadata"]["name"] = name.as_str().into();
-        manifest["metadata"]["namespace"] = namespace.as_str().into();
-        for (key, value) in raw["spec"]["selector"]["matchLabels"].as_object().into_iter().flatten() {
-            manifest["metadata"]["labels"][key] = value.clone();
-        }
-        if let Ok(created) = cluster.create_from(&manifest) {
-            if cluster.get::<StatefulSet>(id).delete_claims_when_deleted {
-                let owner = cluster.owner_reference(id);
-                cluster.set_owners(created, [owner]);
-            }
-            cx.wrote();
-            let message = format!("Create Claim {name} Pod {pod_name} in StatefulSet {set_name} success");
-            let source = cluster.words.statefulset_controller;
-            cluster.record_event(id, EventType::Normal, "SuccessfulCreate", &message, source);
-        }
-    }
+    record("Delete", &name, id, &Ok(()), cluster);
 }
 
 /// The spec of the pod of one ordinal: host name, subdomain, its own claims.

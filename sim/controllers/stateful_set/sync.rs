@@ -1,5 +1,6 @@
 //! One sync of a StatefulSet (`stateful_set_control.go`).
 
+use super::claims;
 use super::pods::{self, is_ready, ordinal_of, revision_of, until_available};
 use crate::api::int_or_percent::{IntOrPercent, Round};
 use crate::cluster::objects::{StatefulSet, StatefulSetStatus};
@@ -7,6 +8,9 @@ use crate::cluster::{Cluster, ObjId, PodId, PodPhase};
 use crate::controllers::history::{revisions_of, sync_revision, truncate_history};
 use crate::controllers::{Action, Context};
 use crate::engine::{Span, Time};
+
+/// Most pods created at once by a parallel set (`MaxBatchSize`).
+const MAX_BATCH: usize = 500;
 
 /// One sync of one StatefulSet.
 pub(super) struct Sync {
@@ -32,6 +36,14 @@ enum Step {
 /// How many pods of a StatefulSet may be missing during an update: at least one (`getStatefulSetMaxUnavailable`).
 pub fn max_unavailable(limit: IntOrPercent, replicas: i32) -> usize {
     usize::try_from(limit.scaled(replicas, Round::Down)).unwrap_or(0).max(1)
+}
+
+/// Ends an update: once all pods wanted are there, new and ready, their revision is the current one (`completeRollingUpdate`).
+fn complete_rolling_update(status: &mut StatefulSetStatus, replicas: i32) {
+    if [status.updated, status.ready, status.replicas] == [replicas; 3] {
+        status.current = status.updated;
+        status.current_revision = status.update_revision;
+    }
 }
 
 impl Sync {
@@ -94,43 +106,49 @@ impl Sync {
         {
             failure = Some(error);
         }
-        if !self.set.on_delete
-            && self.status.updated == self.status.replicas
-            && self.status.ready == self.status.replicas
-        {
-            self.status.current = self.status.updated;
-            self.status.current_revision = self.status.update_revision;
+        if !self.set.on_delete {
+            complete_rolling_update(&mut self.status, self.set.replicas);
         }
-        self.truncate(cluster, cx);
-        let wait = self.next_available(cluster);
         if cluster.get::<StatefulSet>(self.id).status != self.status {
-            let status = self.status;
-            cluster.update_status::<StatefulSet>(self.id, |set| set.status = status);
+            match self.status.current >= 0 {
+                true => {
+                    let status = self.status.clone();
+                    cluster.update_status::<StatefulSet>(self.id, |set| set.status = status);
+                }
+                // The API server refuses such a status, and the next sync counts anew.
+                false => _ = failure.get_or_insert_with(|| self.refused_status(cluster)),
+            }
             cx.wrote();
         }
-        match (failure, wait) {
+        self.truncate(cluster, cx);
+        match (failure, self.next_available(cluster)) {
             (Some(error), _) => Action::Failed(error),
             (None, Some(wait)) => Action::RequeueAfter(wait),
             (None, None) => Action::Done,
         }
     }
 
+    fn refused_status(&self, cluster: &Cluster) -> String {
+        let (name, count) = (cluster.name(self.id), self.status.current);
+        format!(
+            "StatefulSet.apps {name:?} is invalid: status.currentReplicas: Invalid value: {count}: must be greater than or equal to 0"
+        )
+    }
+
+    /// What this sync writes besides the status. The status counts the pods as they were found: neither one that was just created nor
+    /// one that was just deleted changes it (`updateStatefulSet`).
     fn act(&mut self, cluster: &mut Cluster, cx: &mut Context<'_>) -> Result<(), String> {
+        if self.replicas(cluster, cx)? == Step::Stop {
+            return Ok(());
+        }
         if !self.set.claims.is_empty() {
-            let (kept, condemned) = (self.replicas.iter().flatten(), self.condemned.iter());
-            let pods = kept.map(|&pod| (pod, false)).chain(condemned.map(|&pod| (pod, true)));
-            for (pod, condemned) in pods.collect::<Vec<_>>() {
-                pods::own_claims(self.id, pod, condemned, cluster, cx);
+            for &pod in &self.condemned {
+                claims::own(self.id, pod, true, cluster, cx);
             }
         }
-        for idx in 0..self.replicas.len() {
-            if self.replica(idx, cluster, cx)? == Step::Stop {
-                return Ok(());
-            }
-        }
-        let first_unhealthy = self.first_unhealthy(cluster);
+        let first_unavailable = self.first_unavailable(cluster);
         for pod in self.condemned.clone() {
-            if self.condemn(pod, first_unhealthy, cluster, cx) == Step::Stop {
+            if self.condemn(pod, first_unavailable, cluster, cx) == Step::Stop {
                 return Ok(());
             }
         }
@@ -140,57 +158,72 @@ impl Sync {
         Ok(())
     }
 
+    /// The ordinals in range, one after another; all of them in batches that double if the set is parallel, until one fails
+    /// (`runForAll`).
+    fn replicas(&mut self, cluster: &mut Cluster, cx: &mut Context<'_>) -> Result<Step, String> {
+        let (mut batch, mut errors) = (1, Vec::new());
+        let mut left_in_batch = batch;
+        for idx in 0..self.replicas.len() {
+            match self.replica(idx, cluster, cx) {
+                Ok(Step::Stop) if !self.set.parallel => return Ok(Step::Stop),
+                Ok(_) => {}
+                Err(error) => errors.push(error),
+            }
+            left_in_batch -= 1;
+            if !errors.is_empty() && (left_in_batch == 0 || !self.set.parallel) {
+                break;
+            }
+            if left_in_batch == 0 {
+                batch = (2 * batch).min(MAX_BATCH);
+                left_in_batch = batch;
+            }
+        }
+        match errors.len() {
+            0 => Ok(Step::Next),
+            1 => Err(errors.remove(0)),
+            _ => {
+                errors.dedup();
+                Err(format!("[{}]", errors.join(", ")))
+            }
+        }
+    }
+
     /// One ordinal in range (`processReplica`).
     fn replica(&mut self, idx: usize, cluster: &mut Cluster, cx: &mut Context<'_>) -> Result<Step, String> {
-        let stop = if self.set.parallel { Step::Next } else { Step::Stop };
+        let ordinal = self.set.start.saturating_add(idx as i32);
         let Some(pod) = self.replicas[idx] else {
-            let ordinal = self.set.start + idx as i32;
             let old = !self.set.on_delete && (idx as i32) < self.set.partition;
             let revision = if old { self.current } else { self.update };
             pods::create(self.id, ordinal, revision, cluster, cx)?;
-            self.status.replicas += 1;
-            self.status.current += i32::from(revision == self.current);
-            self.status.updated += i32::from(revision == self.update);
-            return Ok(stop);
+            return Ok(Step::Stop);
         };
         let row = cluster.pod(pod);
-        let deleting = row.meta.is_deleting();
-        if matches!(row.phase, PodPhase::Failed | PodPhase::Succeeded) {
+        let (phase, deleting) = (row.phase, row.meta.is_deleting());
+        if matches!(phase, PodPhase::Failed | PodPhase::Succeeded) {
+            // A new pod of the name is made when this one is gone.
             if !deleting {
-                self.recreate(pod, cluster, cx);
+                pods::delete(self.id, pod, cluster, cx);
             }
-            return Ok(stop);
+            return Ok(Step::Stop);
         }
-        if deleting || !is_ready(cluster, pod) || !self.is_available(cluster, pod) {
-            return Ok(stop);
+        if phase == PodPhase::Pending {
+            claims::create(self.id, &cluster.name(pod).to_owned(), ordinal, cluster, cx)?;
         }
+        if !self.set.parallel && self.is_unavailable(cluster, pod) {
+            return Ok(Step::Stop);
+        }
+        if !self.set.claims.is_empty() {
+            claims::own(self.id, pod, false, cluster, cx);
+        }
+        pods::identify(self.id, pod, ordinal, cluster, cx);
         Ok(Step::Next)
-    }
-
-    /// A pod that has ended makes way for a new one of its name.
-    fn recreate(&mut self, pod: PodId, cluster: &mut Cluster, cx: &mut Context<'_>) {
-        let failed = cluster.pod(pod).phase == PodPhase::Failed;
-        let word = if failed { "failed" } else { "terminated" };
-        let message = format!(
-            "StatefulSet {}/{} is recreating {word} Pod {}",
-            cluster.namespace(self.id),
-            cluster.name(self.id),
-            cluster.name(pod)
-        );
-        let (event_type, reason) = match failed {
-            true => (crate::cluster::EventType::Warning, "RecreatingFailedPod"),
-            false => (crate::cluster::EventType::Normal, "RecreatingTerminatedPod"),
-        };
-        let source = cluster.words.statefulset_controller;
-        cluster.record_event(self.id, event_type, reason, &message, source);
-        pods::delete(self.id, pod, cluster, cx);
     }
 
     /// One pod outside the range (`processCondemned`).
     fn condemn(
         &mut self,
         pod: PodId,
-        first_unhealthy: Option<PodId>,
+        first_unavailable: Option<PodId>,
         cluster: &mut Cluster,
         cx: &mut Context<'_>,
     ) -> Step {
@@ -198,12 +231,9 @@ impl Sync {
         if cluster.pod(pod).meta.is_deleting() {
             return stop;
         }
-        let healthy = is_ready(cluster, pod) && self.is_available(cluster, pod);
-        if !self.set.parallel && !healthy && first_unhealthy != Some(pod) {
+        if !self.set.parallel && !self.is_available(cluster, pod) && first_unavailable != Some(pod) {
             return Step::Stop;
         }
-        self.status.current -= i32::from(self.is_of(self.current, pod, cluster));
-        self.status.updated -= i32::from(self.is_of(self.update, pod, cluster));
         pods::delete(self.id, pod, cluster, cx);
         stop
     }
@@ -213,15 +243,13 @@ impl Sync {
     fn roll(&mut self, cluster: &mut Cluster, cx: &mut Context<'_>) {
         let lowest = usize::try_from(self.set.partition).unwrap_or(0);
         if let Some(limit) = self.set.max_unavailable {
-            let is_missing = |pod: &Option<PodId>| {
-                pod.is_none_or(|pod| cluster.pod(pod).meta.is_deleting() || !self.is_available(cluster, pod))
-            };
-            let n_missing = self.replicas.iter().filter(|pod| is_missing(pod)).count();
+            let is_missing = |pod: &&Option<PodId>| pod.is_none_or(|pod| self.is_unavailable(cluster, pod));
+            let n_missing = self.replicas.iter().filter(is_missing).count();
             let mut room = max_unavailable(limit, self.set.replicas).saturating_sub(n_missing);
             for idx in (lowest..self.replicas.len()).rev() {
                 let Some(pod) = self.replicas[idx].filter(|_| room > 0) else { continue };
                 if !self.is_of(self.update, pod, cluster) && !cluster.pod(pod).meta.is_deleting() {
-                    self.status.current -= i32::from(self.is_of(self.current, pod, cluster));
+                    self.status.current -= 1;
                     pods::delete(self.id, pod, cluster, cx);
                     room -= 1;
                 }
@@ -232,11 +260,12 @@ impl Sync {
             let Some(pod) = self.replicas[idx] else { return };
             let deleting = cluster.pod(pod).meta.is_deleting();
             if !self.is_of(self.update, pod, cluster) && !deleting {
-                self.status.current -= i32::from(self.is_of(self.current, pod, cluster));
+                // Of whichever revision it was.
+                self.status.current -= 1;
                 pods::delete(self.id, pod, cluster, cx);
                 return;
             }
-            if deleting || !is_ready(cluster, pod) || !self.is_available(cluster, pod) {
+            if self.is_unavailable(cluster, pod) {
                 return;
             }
         }
@@ -254,13 +283,19 @@ impl Sync {
         let is_live = |cluster: &Cluster, revision: ObjId| {
             revision == current || revision == update || used.iter().any(|name| name == cluster.name(revision))
         };
-        truncate_history(cluster, self.id, self.set.revision_history_limit, is_live, cx);
+        let Ok(limit) = usize::try_from(self.set.revision_history_limit) else { return };
+        let n_unused = revisions_of(cluster, self.id).into_iter().filter(|&id| !is_live(cluster, id)).count();
+        truncate_history(cluster, self.id, n_unused.saturating_sub(limit), is_live, cx);
     }
 
-    /// The unhealthy pod of the lowest ordinal, in range or not.
-    fn first_unhealthy(&self, cluster: &Cluster) -> Option<PodId> {
+    /// The unavailable pod that comes first: of the lowest ordinal in range, else of the lowest outside it.
+    fn first_unavailable(&self, cluster: &Cluster) -> Option<PodId> {
         let pods = self.replicas.iter().flatten().chain(self.condemned.iter().rev()).copied();
-        pods.into_iter().find(|&pod| !is_ready(cluster, pod) || cluster.pod(pod).meta.is_deleting())
+        pods.into_iter().find(|&pod| self.is_unavailable(cluster, pod))
+    }
+
+    fn is_unavailable(&self, cluster: &Cluster, pod: PodId) -> bool {
+        cluster.pod(pod).meta.is_deleting() || !self.is_available(cluster, pod)
     }
 
     fn is_of(&self, revision: ObjId, pod: PodId, cluster: &Cluster) -> bool {
