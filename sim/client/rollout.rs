@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::ObjectName;
 use super::edit::{edit, find};
 use super::verbs::{done, line};
+use crate::api::patch::LAST_APPLIED;
 use crate::cluster::{Cluster, ObjectRef};
 use crate::kubectl::command::DryRun;
 use crate::kubectl::messages;
@@ -55,6 +56,9 @@ pub(super) fn restart(cluster: &mut Cluster, name: &ObjectName) -> Result<String
 /// Rolls a Deployment, StatefulSet or DaemonSet back to a revision, or (0) to the previous one.
 pub(super) fn undo(cluster: &mut Cluster, name: &ObjectName, to: i64) -> Result<String, String> {
     let owner = find(cluster, name)?;
+    if cluster.label(cluster.meta(owner).annotations, LAST_APPLIED).is_some() {
+        cluster.note_warnings(vec![messages::undo_of_applied(name.info.plural, &name.name)]);
+    }
     match name.info.kind {
         "Deployment" => undo_deployment(cluster, name, owner, to),
         "StatefulSet" | "DaemonSet" => undo_revision(cluster, name, owner, to),
@@ -65,7 +69,7 @@ pub(super) fn undo(cluster: &mut Cluster, name: &ObjectName, to: i64) -> Result<
 fn undo_deployment(cluster: &mut Cluster, name: &ObjectName, owner: ObjectRef, to: i64) -> Result<String, String> {
     let present = cluster.export(owner);
     if present["spec"]["paused"] == true {
-        return Err(line(&messages::undo_refused(&present)));
+        return Err(line(messages::UNDO_REFUSED));
     }
     let sets = revisions(cluster, owner, "ReplicaSet", |set| {
         set["metadata"]["annotations"][REVISION].as_str().and_then(|text| text.parse().ok())

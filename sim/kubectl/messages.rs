@@ -5,8 +5,6 @@
 //!
 //! Source: kubectl `pkg/cmd` and `pkg/drain`, apimachinery `api/errors`.
 
-use std::fmt::Write;
-
 use serde_json::Value;
 
 use super::command::DryRun;
@@ -108,17 +106,22 @@ pub fn pause_refused(object: &Value, pause: bool) -> String {
 pub fn restart_refused(object: &Value) -> String {
     let nothing = View { objects: &[], now: 0, namespace: "" };
     format!(
-        "error: can't restart paused deployment (run rollout resume first): {} \"{}\"\n",
+        "error: {} \"{}\" can't restart paused deployment (run rollout resume first)\n",
         of_object(object, &nothing).resource(),
         name(object)
     )
 }
 
 /// What `rollout undo` says of a paused Deployment.
-pub fn undo_refused(object: &Value) -> String {
+pub const UNDO_REFUSED: &str =
+    "error: you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try again\n";
+
+/// What `rollout undo` warns of when the object was applied.
+pub fn undo_of_applied(plural: &str, name: &str) -> String {
     format!(
-        "error: you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume {}' and try again\n",
-        object_name(object)
+        "resource {plural}/{name} was previously managed with 'kubectl apply'. Rolling back will not update the \
+         kubectl.kubernetes.io/last-applied-configuration annotation, which may cause unexpected behavior on future 'kubectl apply' \
+         operations. Consider using 'kubectl apply' with your previous configuration file instead."
     )
 }
 
@@ -327,21 +330,6 @@ pub fn drain_plan<'a>(pods: &[&'a Value], flags: &super::command::Drain, view: &
         plan.warning = Some(format!("Warning: {}", warnings.join("; ")));
     }
     plan
-}
-
-/// What a refused drain of a node prints on standard error.
-pub fn drain_refused(node: &str, refusals: &[String]) -> String {
-    let reasons = match refusals {
-        [one] => one.clone(),
-        many => format!("[{}]", many.join(", ")),
-    };
-    let mut out = format!("error: unable to drain node \"{node}\" due to error: {reasons}, continuing command...\n");
-    let _ = write!(out, "There are pending nodes to be drained:\n {node}\n");
-    for refusal in refusals {
-        out.push_str(refusal);
-        out.push('\n');
-    }
-    out
 }
 
 /// What a successful `rollout restart`, `pause` and `resume` print.

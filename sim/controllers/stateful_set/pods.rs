@@ -130,10 +130,11 @@ fn with_identity_labels(labels: LabelsId, name: &str, ordinal: i32, cluster: &mu
 
 /// Gives a pod that the set did not make the labels of its identity (`UpdateStatefulPod`).
 pub(super) fn identify(id: ObjId, pod: PodId, ordinal: i32, cluster: &mut Cluster, cx: &mut Context<'_>) {
-    let (labels, name) = (cluster.pod(pod).meta.labels, cluster.name(pod).to_owned());
-    if cluster.label(labels, POD_NAME_LABEL) == Some(&name) {
+    let labels = cluster.pod(pod).meta.labels;
+    if cluster.label(labels, POD_NAME_LABEL) == Some(cluster.name(pod)) {
         return;
     }
+    let name = cluster.name(pod).to_owned();
     let labels = with_identity_labels(labels, &name, ordinal, cluster);
     cluster.set_labels(pod, labels);
     cx.wrote();
@@ -176,5 +177,19 @@ fn with_identity(
     match cluster.intern_spec(&spec) {
         Ok(spec) => Template { spec, ..template },
         Err(_) => template,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinals_are_plain_digits() {
+        for (pod, expected) in
+            [("db-0", Some(0)), ("db-12", Some(12)), ("db-+1", None), ("db--1", None), ("db-", None), ("other-0", None)]
+        {
+            assert_eq!(ordinal_of("db", pod), expected, "{pod}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! One sync of a StatefulSet (`stateful_set_control.go`).
 
+use std::collections::BTreeSet;
+
 use super::claims;
 use super::pods::{self, is_ready, ordinal_of, revision_of, until_available};
 use crate::api::int_or_percent::{IntOrPercent, Round};
@@ -271,20 +273,21 @@ impl Sync {
         }
     }
 
+    /// Deletes the oldest revisions that neither the set nor a pod uses, beyond the limit; without one if that is negative
+    /// (`truncateHistory`).
     fn truncate(&self, cluster: &mut Cluster, cx: &mut Context<'_>) {
-        let used: Vec<String> = self
-            .replicas
-            .iter()
-            .flatten()
-            .chain(&self.condemned)
-            .map(|&pod| revision_of(cluster, pod).to_owned())
-            .collect();
+        let Ok(limit) = usize::try_from(self.set.revision_history_limit) else { return };
+        let revisions = revisions_of(cluster, self.id);
+        if revisions.len() <= limit {
+            return;
+        }
+        let pods = self.replicas.iter().flatten().chain(&self.condemned);
+        let used: BTreeSet<String> = pods.map(|&pod| revision_of(cluster, pod).to_owned()).collect();
         let (current, update) = (self.current, self.update);
         let is_live = |cluster: &Cluster, revision: ObjId| {
-            revision == current || revision == update || used.iter().any(|name| name == cluster.name(revision))
+            revision == current || revision == update || used.contains(cluster.name(revision))
         };
-        let Ok(limit) = usize::try_from(self.set.revision_history_limit) else { return };
-        let n_unused = revisions_of(cluster, self.id).into_iter().filter(|&id| !is_live(cluster, id)).count();
+        let n_unused = revisions.into_iter().filter(|&id| !is_live(cluster, id)).count();
         truncate_history(cluster, self.id, n_unused.saturating_sub(limit), is_live, cx);
     }
 
@@ -309,5 +312,35 @@ impl Sync {
     fn next_available(&self, cluster: &Cluster) -> Option<Span> {
         let pods = self.replicas.iter().flatten().chain(&self.condemned);
         pods.filter_map(|&pod| until_available(cluster, pod, self.set.min_ready_seconds, self.now)).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::Sym;
+
+    #[test]
+    fn an_update_is_over_when_all_wanted_pods_are_new_and_ready() {
+        for ([updated, ready, replicas], wanted, over, why) in [
+            ([3, 3, 3], 3, true, "all there"),
+            ([1, 1, 1], 3, false, "the only pod is new and ready, but others are wanted"),
+            ([3, 2, 3], 3, false, "one is not ready"),
+            ([2, 3, 3], 3, false, "one is old"),
+            ([2, 2, 3], 2, false, "one is still to go"),
+            ([0, 0, 0], 0, true, "of nothing"),
+        ] {
+            let (old, new) = (Sym(1), Sym(2));
+            let mut status = StatefulSetStatus {
+                updated,
+                ready,
+                replicas,
+                current_revision: old,
+                update_revision: new,
+                ..StatefulSetStatus::default()
+            };
+            complete_rolling_update(&mut status, wanted);
+            assert_eq!(status.current_revision == new, over, "{why}");
+        }
     }
 }
