@@ -1,6 +1,7 @@
 //! The proposal of one metric of an autoscaler: its value from the metrics APIs, what it asks for, what the status shows of it
 //! (`computeReplicasForMetric`, `replica_calculator.go`).
 
+use k8s_openapi::api::core::v1::ResourceRequirements;
 use serde_json::{Value, json};
 
 use super::Scale;
@@ -15,6 +16,9 @@ use crate::engine::{Span, Time};
 const CPU_INITIALIZATION: Span = Span::from_secs(300);
 /// A pod that turned unready so soon after its start has never been ready (`--horizontal-pod-autoscaler-initial-readiness-delay`).
 const INITIAL_READINESS: Span = Span::from_secs(30);
+
+/// What is said of a metric that no pod has a counting sample of.
+const NO_METRICS: &str = "did not receive metrics for targeted pods (pods might be unready)";
 
 /// A sample of what a pod uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,10 +79,13 @@ fn resource(metric: &Value, scale: &Scale, tolerances: Tolerances, cluster: &Clu
     let fail = |text: String| MetricError {
         reason,
         text: format!("failed to get {name} {what}: {text}"),
-        prefix: format!("failed to get {name} {words} metric value: "),
+        prefix: match container {
+            Some(container) => format!("failed to get {container} container metric value: "),
+            None => format!("failed to get {name} resource metric value: "),
+        },
     };
     let samples = samples(scale, name, container, target, cluster).map_err(fail)?;
-    let none = || fail("did not receive metrics for targeted pods (pods might be unready)".to_owned());
+    let none = || fail(NO_METRICS.to_owned());
     let (replicas, shown) = replicas::per_pod(scale.wanted, &samples, target, tolerances).ok_or_else(none)?;
     let (text, mut current) = match target {
         Target::Utilization(_) => {
@@ -92,7 +99,7 @@ fn resource(metric: &Value, scale: &Scale, tolerances: Tolerances, cluster: &Clu
             )
         }
         Target::AverageValue(_) => {
-            (format!("{name} {words}"), json!({ "averageValue": Quantity::from_milli(shown).to_string() }))
+            (format!("{name} resource"), json!({ "averageValue": Quantity::from_milli(shown).to_string() }))
         }
     };
     current = json!({ "name": name, "current": current });
@@ -126,7 +133,7 @@ fn pods(metric: &Value, scale: &Scale, tolerances: Tolerances, cluster: &Cluster
         })
         .collect();
     let target = Target::AverageValue(milli(&source["target"]["averageValue"]));
-    let none = || fail("did not receive metrics for targeted pods (pods might be unready)".to_owned());
+    let none = || fail(NO_METRICS.to_owned());
     let (replicas, shown) = replicas::per_pod(scale.wanted, &samples, target, tolerances).ok_or_else(none)?;
     let current = json!({ "averageValue": Quantity::from_milli(shown).to_string() });
     let status = json!({ "type": "Pods", "pods": { "metric": source["metric"], "current": current } });
@@ -139,10 +146,14 @@ fn object(metric: &Value, scale: &Scale, tolerances: Tolerances, cluster: &Clust
     let described = &source["describedObject"];
     let (kind, object_name) =
         (described["kind"].as_str().unwrap_or_default(), described["name"].as_str().unwrap_or_default());
+    let shared = !source["target"]["averageValue"].is_null();
     let fail = |text: String| MetricError {
         reason: "FailedGetObjectMetric",
         text,
-        prefix: "failed to get object metric value: ".to_owned(),
+        prefix: match shared {
+            true => format!("failed to get object metric value: failed to get {name} object metric: "),
+            false => "failed to get object metric value: ".to_owned(),
+        },
     };
     let namespace = cluster.namespace(scale.target);
     let found = kinds::by_kind(kind).and_then(|info| {
@@ -155,18 +166,30 @@ fn object(metric: &Value, scale: &Scale, tolerances: Tolerances, cluster: &Clust
         fail(format!("unable to get metric {name}: {kind} on {namespace} {object_name}/{of}"))
     })?;
     let (replicas, current) = of_one_value(&source["target"], value, scale, tolerances, cluster).map_err(fail)?;
+    // Of a value that the pods share the controller forgets whose it is.
+    let (described, text) = match shared {
+        true => (
+            json!({ "kind": "", "name": "" }),
+            format!("external metric {name}({})", selector_text(&source["metric"]["selector"])),
+        ),
+        false => (described.clone(), format!("{kind} metric {name}")),
+    };
     let status = json!({ "metric": source["metric"], "describedObject": described, "current": current });
-    Ok((replicas, format!("{kind} metric {name}"), json!({ "type": "Object", "object": status })))
+    Ok((replicas, text, json!({ "type": "Object", "object": status })))
 }
 
 fn external(metric: &Value, scale: &Scale, tolerances: Tolerances, cluster: &Cluster) -> Result<Proposal, MetricError> {
     let source = &metric["external"];
     let (name, labels) = metric_identifier(source);
     let selector = selector_text(&source["metric"]["selector"]);
+    let middle = match source["target"]["averageValue"].is_null() {
+        true => format!("failed to get external metric {name}"),
+        false => format!("failed to get {name} external metric"),
+    };
     let fail = |text: String| MetricError {
         reason: "FailedGetExternalMetric",
         text,
-        prefix: "failed to get external metric value: ".to_owned(),
+        prefix: format!("failed to get {name} external metric value: {middle}: "),
     };
     let values = cluster.external_metric(name, labels.as_ref());
     if values.is_empty() {
@@ -242,8 +265,17 @@ fn selector_text(selector: &Value) -> String {
     let Some(fields) = selector.as_object() else { return "nil".to_owned() };
     let labels = fields.get("matchLabels").and_then(Value::as_object).into_iter().flatten();
     let labels: String = labels.map(|(key, value)| format!("{key}: {},", value.as_str().unwrap_or_default())).collect();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let expressions = fields.get("matchExpressions").and_then(Value::as_array).into_iter().flatten();
+    let expressions: String = expressions
+        .map(|one| {
+            let values: Vec<String> = one["values"].as_array().into_iter().flatten().map(text).collect();
+            let (key, operator, values) = (text(&one["key"]), text(&one["operator"]), values.join(" "));
+            format!("LabelSelectorRequirement{{Key:{key},Operator:{operator},Values:[{values}],}},")
+        })
+        .collect();
     format!(
-        "&LabelSelector{{MatchLabels:map[string]string{{{labels}}},MatchExpressions:[]LabelSelectorRequirement{{}},}}"
+        "&LabelSelector{{MatchLabels:map[string]string{{{labels}}},MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}}"
     )
 }
 
@@ -271,6 +303,13 @@ fn usage(pod: PodId, container: Option<&str>, resource: &str, cluster: &Cluster)
     Some(UsageSample { milli, at: sample.at, window: sample.window })
 }
 
+/// Whether a pod has been measured, and this container not.
+fn lacks_container(pod: PodId, container: &str, cluster: &Cluster) -> bool {
+    let measured = cluster.metrics_api.pod(pod);
+    measured
+        .is_some_and(|sample| sample.containers.iter().all(|usage| cluster.interner.text(usage.container) != container))
+}
+
 fn samples(
     scale: &Scale,
     resource: &str,
@@ -286,15 +325,24 @@ fn samples(
     }
     let (mut samples, mut any) = (Vec::new(), false);
     for pod in selected(scale, cluster) {
+        if let Some(missing) = container.filter(|name| lacks_container(pod, name, cluster)) {
+            let (namespace, name) = (cluster.namespace(pod), cluster.name(pod));
+            return Err(format!(
+                "{prefix}failed to get container metrics: container {missing} not present in metrics for pod {namespace}/{name}"
+            ));
+        }
         let usage = usage(pod, container, resource, cluster);
         any |= usage.is_some();
         let state = pod_state(pod, usage, resource, cluster);
-        let needs = matches!(target, Target::Utilization(_)) && state != PodState::Ignored;
+        let needs = matches!(target, Target::Utilization(_));
         let request_milli = if needs { request(pod, container, resource, cluster) } else { Ok(0) };
         samples.push((state, usage, request_milli));
     }
     if !any {
         return Err(format!("{prefix}no metrics returned from resource metrics API"));
+    }
+    if !samples.iter().any(|(state, usage, _)| *state == PodState::Ready && usage.is_some()) {
+        return Err(NO_METRICS.to_owned());
     }
     let sample = |(state, usage, request_milli): (PodState, Option<UsageSample>, Result<i64, String>)| {
         Ok(PodSample { state, usage_milli: usage.map(|sample| sample.milli), request_milli: request_milli? })
@@ -323,20 +371,60 @@ pub fn pod_state(pod: PodId, usage: Option<UsageSample>, resource: &str, cluster
     if unready { PodState::Unready } else { PodState::Ready }
 }
 
-/// The request of a pod or one of its containers in thousandths.
+/// The request of a pod or one of its containers in thousandths (`calculateRequests`): that of the pod as a whole if it has one,
+/// else the sum over its containers and sidecars.
 fn request(pod: PodId, container: Option<&str>, resource: &str, cluster: &Cluster) -> Result<i64, String> {
-    let mut sum = 0i64;
-    for spec in cluster.spec_of(pod).typed.containers.iter().filter(|c| container.is_none_or(|name| c.name == name)) {
-        let requests = spec.resources.as_ref().and_then(|resources| resources.requests.as_ref());
-        let amount = requests.and_then(|requests| requests.get(resource)).and_then(|q| q.0.parse::<Quantity>().ok());
-        let amount = amount.ok_or_else(|| {
-            format!("missing request for {resource} in container {} of Pod {}", spec.name, cluster.name(pod))
-        })?;
-        sum = sum.saturating_add(amount.milli_value());
+    let (spec, name) = (&cluster.spec_of(pod).typed, cluster.name(pod));
+    let amount_of = |resources: Option<&ResourceRequirements>| {
+        let requests = resources.and_then(|resources| resources.requests.as_ref())?;
+        Some(requests.get(resource)?.0.parse::<Quantity>().ok()?.milli_value())
+    };
+    let sidecars =
+        spec.init_containers.iter().flatten().filter(|init| init.restart_policy.as_deref() == Some("Always"));
+    let mut containers =
+        spec.containers.iter().chain(sidecars).filter(|one| container.is_none_or(|name| one.name == name));
+    let whole = spec.resources.as_ref().and_then(|resources| resources.requests.as_ref());
+    if container.is_none() && whole.is_some_and(|requests| !requests.is_empty()) {
+        let own = amount_of(spec.resources.as_ref());
+        let amounts = || containers.filter_map(|one| amount_of(one.resources.as_ref())).reduce(i64::saturating_add);
+        return own.or_else(amounts).ok_or_else(|| format!("missing pod-level request for {resource} in Pod {name}"));
     }
-    Ok(sum)
+    if let Some(wanted) = container {
+        let one = containers.next().ok_or_else(|| format!("container {wanted} not found in Pod {name}"))?;
+        return amount_of(one.resources.as_ref()).ok_or_else(|| missing_request(resource, &one.name, name));
+    }
+    containers.try_fold(0i64, |sum, one| {
+        let amount = amount_of(one.resources.as_ref()).ok_or_else(|| missing_request(resource, &one.name, name))?;
+        Ok(sum.saturating_add(amount))
+    })
+}
+
+fn missing_request(resource: &str, container: &str, pod: &str) -> String {
+    format!("missing request for {resource} in container {container} of Pod {pod}")
 }
 
 fn milli(value: &Value) -> i64 {
     serde_json::from_value::<Quantity>(value.clone()).map_or(0, |quantity| quantity.milli_value())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_are_told_as_go_prints_them() {
+        for (selector, expected) in [
+            (Value::Null, "nil"),
+            (
+                json!({ "matchLabels": { "a": "b", "c": "d" } }),
+                "&LabelSelector{MatchLabels:map[string]string{a: b,c: d,},MatchExpressions:[]LabelSelectorRequirement{},}",
+            ),
+            (
+                json!({ "matchExpressions": [{ "key": "k", "operator": "In", "values": ["x", "y"] }] }),
+                "&LabelSelector{MatchLabels:map[string]string{},MatchExpressions:[]LabelSelectorRequirement{LabelSelectorRequirement{Key:k,Operator:In,Values:[x y],},},}",
+            ),
+        ] {
+            assert_eq!(selector_text(&selector), expected);
+        }
+    }
 }
