@@ -71,18 +71,19 @@ impl Cluster {
     /// If a budget refuses, or if the pod has two.
     pub fn evict(&mut self, pod: PodId, grace_seconds: Option<u32>) -> Result<(), EvictionRefused> {
         let row = self.pod(pod);
-        if row.meta.removed || ignores_budget(row.phase, row.meta.is_deleting()) {
-            self.delete_pod(pod, grace_seconds);
+        if row.meta.removed {
             return Ok(());
         }
+        // A pod that disrupts nothing gets the condition too.
+        let is_guarded = !ignores_budget(row.phase, row.meta.is_deleting());
         match *self.budgets_of(pod) {
-            [] => {}
-            [budget] => self.spend(pod, budget)?,
-            _ => {
+            [budget] if is_guarded => self.spend(pod, budget)?,
+            [_, _, ..] if is_guarded => {
                 let text =
                     "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
                 return Err(EvictionRefused { code: 500, text: text.to_owned(), cause: String::new() });
             }
+            _ => {}
         }
         let message = self.interner.sym("Eviction API: evicting");
         let words = self.words;
@@ -128,7 +129,7 @@ impl Cluster {
             Err(EvictionRefused { code: 429, text: text.to_owned(), cause })
         };
         let forbidden = |why: &str| {
-            let text = format!("poddisruptionbudgets.policy \"{name}\" is forbidden: {why}");
+            let text = format!("poddisruptionbudget.policy \"{name}\" is forbidden: {why}");
             Err(EvictionRefused { code: 403, text, cause: String::new() })
         };
         if budget.observed_generation < self.object(id).meta.generation {

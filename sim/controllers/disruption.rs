@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::{Action, Context, Controller, Keys};
 use crate::api::int_or_percent::{IntOrPercent, Round};
-use crate::cluster::objects::{Deployment, DisruptionBound, Kind, PodDisruptionBudget, ReplicaSet, StatefulSet};
+use crate::cluster::objects::{Deployment, DisruptionBound, PodDisruptionBudget, ReplicaSet, StatefulSet};
 use crate::cluster::{
     Change, Cluster, Condition, ConditionStatus, ControllerKind, EventType, ObjId, ObjectRef, PodId, Sym, What,
 };
@@ -58,26 +60,18 @@ impl Controller for DisruptionController {
     fn observe(&mut self, change: Change, cluster: &Cluster, keys: &mut Keys<'_>) {
         match change.object {
             ObjectRef::Object(id) if cluster.try_get::<PodDisruptionBudget>(id).is_some() => match change.what {
-                What::Created | What::Spec | What::Status | What::Labels => keys.add(id),
-                _ => {}
+                What::Removed | What::Event(_) => {}
+                _ => keys.add(id),
             },
             ObjectRef::Pod(pod) => match change.what {
                 What::Event(_) | What::Assumed(_) | What::Forgotten(_) | What::Nominated(_) => {}
-                What::Labels => {
-                    // The old labels are gone: every budget of the namespace may have lost the pod.
-                    let namespace = cluster.pod(pod).meta.namespace;
-                    cluster.of_kind_in(PodDisruptionBudget::KIND, namespace).for_each(|id| keys.add(id));
-                }
+                // A budget that has lost the pod by a change of its labels is not woken.
                 // A pod under several budgets wakes the first only.
                 what => {
                     let budgets = cluster.budgets_of(pod);
                     if let Some(&id) = budgets.first() {
                         keys.add(id);
-                    }
-                    if budgets.len() > 1 {
                         self.note_ambiguous(pod, what, cluster, keys);
-                    } else {
-                        self.ambiguous.remove(&pod);
                     }
                 }
             },
@@ -98,7 +92,7 @@ impl Controller for DisruptionController {
             return Action::Done;
         }
         let source = cluster.words.controller_manager;
-        let pods = pods_of(id, cluster);
+        let pods = pods_of(id, cluster, cx.control_plane().watch_delay);
         if pods.is_empty() {
             cluster.record_event(key, EventType::Normal, "NoPods", "No matching pods found", source);
         }
@@ -110,8 +104,10 @@ impl Controller for DisruptionController {
             Err(error) => {
                 let text = format!("Failed to calculate the number of expected pods: {error}");
                 cluster.record_event(key, EventType::Warning, "CalculateExpectedPodCountFailed", &text, source);
-                fail(id, &error, cluster);
-                return Action::Failed(error);
+                if fail(id, &error, cluster) {
+                    cx.wrote();
+                }
+                return Action::Done;
             }
         };
         if unmanaged {
@@ -128,7 +124,7 @@ impl Controller for DisruptionController {
 }
 
 impl DisruptionController {
-    /// A pod under several budgets was written: the real handlers say so once for every version that they see.
+    /// A pod under a budget was written: if it is under several when the news arrives, the real handlers say so once for every version.
     fn note_ambiguous(&mut self, pod: PodId, what: What, cluster: &Cluster, keys: &mut Keys<'_>) {
         let version = cluster.pod(pod).meta.resource_version;
         let (last, pending) = self.ambiguous.entry(pod).or_default();
@@ -141,7 +137,11 @@ impl DisruptionController {
     fn report_ambiguous(&mut self, pod: PodId, cluster: &mut Cluster) {
         let Some((_, pending)) = self.ambiguous.get_mut(&pod) else { return };
         let pending = std::mem::take(pending);
-        let Some(&chosen) = cluster.budgets_of(pod).first() else { return };
+        let budgets = cluster.budgets_of(pod);
+        if cluster.pod(pod).meta.removed || budgets.len() < 2 {
+            self.ambiguous.remove(&pod);
+        }
+        let [chosen, _, ..] = *budgets else { return };
         let (namespace, name, budget) = (cluster.namespace(pod), cluster.name(pod), cluster.name(chosen));
         let text =
             format!("Pod {namespace:?}/{name:?} matches multiple PodDisruptionBudgets.  Chose {budget:?} arbitrarily.");
@@ -149,17 +149,15 @@ impl DisruptionController {
         for _ in 0..pending {
             cluster.record_event(pod, EventType::Warning, "MultiplePodDisruptionBudgets", &text, source);
         }
-        if cluster.pod(pod).meta.removed {
-            self.ambiguous.remove(&pod);
-        }
     }
 }
 
-/// The pods that a budget selects, in order of creation.
-fn pods_of(id: ObjId, cluster: &Cluster) -> Vec<PodId> {
+/// The pods that a budget selects, in order of creation; not those of which the controller has not heard yet.
+fn pods_of(id: ObjId, cluster: &Cluster, watch_delay: Span) -> Vec<PodId> {
     let (namespace, selector) = (cluster.object(id).meta.namespace, &cluster.get::<PodDisruptionBudget>(id).selector);
     let matches = |pod: &PodId| selector.matches(|key| cluster.interner.value_text(cluster.pod(*pod).meta.labels, key));
-    cluster.pods_in(namespace).filter(matches).collect()
+    let known = |pod: &PodId| cluster.pod(*pod).meta.created + watch_delay <= cluster.now();
+    cluster.pods_in(namespace).filter(known).filter(matches).collect()
 }
 
 /// The sum of the scales of the pods' controllers, and whether some pods have none (`getExpectedScale`).
@@ -170,11 +168,14 @@ fn expected_scale(pods: &[PodId], cluster: &Cluster) -> Result<(i32, bool), Stri
             unmanaged = true;
             continue;
         };
-        let Some(ObjectRef::Object(controller)) = owner.object.filter(|&owner| !cluster.meta(owner).removed) else {
-            return Err(format!("found no controllers for pod {:?}", cluster.name(pod)));
-        };
-        let (scaled, scale) = scale_of(controller, cluster)?;
-        scales.insert(scaled, scale);
+        match owner.object.filter(|&owner| !cluster.meta(owner).removed) {
+            Some(ObjectRef::Object(controller)) => {
+                let (scaled, scale) = scale_of(controller, cluster)?;
+                scales.insert(scaled, scale);
+            }
+            Some(_) => return Err("nodes does not implement the scale subresource".to_owned()),
+            None => return Err(format!("found no controllers for pod {:?}", cluster.name(pod))),
+        }
     }
     Ok((scales.into_values().fold(0i32, i32::saturating_add), unmanaged))
 }
@@ -184,6 +185,7 @@ fn scale_of(controller: ObjId, cluster: &Cluster) -> Result<(ObjId, i32), String
     if let Some(set) = cluster.try_get::<ReplicaSet>(controller) {
         if let Some(ObjectRef::Object(owner)) = cluster.controller_of(controller)
             && let Some(deployment) = cluster.try_get::<Deployment>(owner)
+            && !cluster.meta(owner.into()).removed
         {
             return Ok((owner, deployment.replicas));
         }
@@ -197,17 +199,35 @@ fn scale_of(controller: ObjId, cluster: &Cluster) -> Result<(ObjId, i32), String
 }
 
 fn report_unmanaged(id: ObjId, cluster: &mut Cluster) {
-    let labels = &cluster.object(id).raw["spec"]["selector"]["matchLabels"];
-    let labels = labels.as_object().into_iter().flatten();
-    let labels: String = labels.map(|(key, value)| format!("{key}: {},", value.as_str().unwrap_or_default())).collect();
     let text = format!(
-        "Pods selected by this PodDisruptionBudget (selector: &LabelSelector{{MatchLabels:map[string]string{{{labels}}},\
-         MatchExpressions:[]LabelSelectorRequirement{{}},}}) were found to be unmanaged. As a result, the status of the PDB \
+        "Pods selected by this PodDisruptionBudget (selector: {}) were found to be unmanaged. As a result, the status of the PDB \
          cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set \
-         \".spec.minAvailable\" field of the PDB to an integer value."
+         \".spec.minAvailable\" field of the PDB to an integer value.",
+        selector_text(&cluster.object(id).raw["spec"]["selector"])
     );
     let source = cluster.words.controller_manager;
     cluster.record_event(id, EventType::Warning, "UnmanagedPods", &text, source);
+}
+
+/// A label selector as Go prints it.
+fn selector_text(selector: &Value) -> String {
+    let labels: BTreeMap<&str, &str> = selector["matchLabels"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| (key.as_str(), value.as_str().unwrap_or_default()))
+        .collect();
+    let labels: String = labels.into_iter().map(|(key, value)| format!("{key}: {value},")).collect();
+    let expressions = selector["matchExpressions"].as_array().into_iter().flatten().map(|expression| {
+        let values = expression["values"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let text = |field: &str| expression[field].as_str().unwrap_or_default();
+        let values = values.collect::<Vec<_>>().join(" ");
+        format!("LabelSelectorRequirement{{Key:{},Operator:{},Values:[{values}],}},", text("key"), text("operator"))
+    });
+    let expressions: String = expressions.collect();
+    format!(
+        "&LabelSelector{{MatchLabels:map[string]string{{{labels}}},MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}}"
+    )
 }
 
 /// The granted evictions whose pods still stand, and when the first of them lapses (`buildDisruptedPodMap`).
@@ -218,10 +238,12 @@ fn still_disrupted(id: ObjId, pods: &[PodId], cluster: &mut Cluster) -> (BTreeMa
         if cluster.pod(pod).meta.is_deleting() {
             continue;
         }
-        let lapses = granted + DELETION_TIMEOUT;
+        // Instants read back from the API have whole seconds.
+        let lapses = granted.truncated_to_seconds() + DELETION_TIMEOUT;
         if lapses <= now {
-            let (namespace, budget) = (cluster.namespace(id), cluster.name(id));
-            let text = format!("Pod was expected by PDB {namespace}/{budget} to be deleted but it wasn't");
+            // The real one names the namespace twice, and not the budget.
+            let namespace = cluster.namespace(id);
+            let text = format!("Pod was expected by PDB {namespace}/{namespace} to be deleted but it wasn't");
             let source = cluster.words.controller_manager;
             cluster.record_event(pod, EventType::Warning, "NotDeleted", &text, source);
         } else {
@@ -265,8 +287,9 @@ fn write(id: ObjId, demand: Demand, healthy: i32, disrupted: BTreeMap<Sym, Time>
     })
 }
 
-/// Fail-safe: while the numbers are unknown no eviction is granted (`failSafe`).
-fn fail(id: ObjId, error: &str, cluster: &mut Cluster) {
+/// Fail-safe: while the numbers are unknown no eviction is granted (`failSafe`). Returns whether anything changed; nothing is tried
+/// again before the next change.
+fn fail(id: ObjId, error: &str, cluster: &mut Cluster) -> bool {
     let (now, words, message) = (cluster.now(), cluster.words, cluster.interner.sym(error));
     cluster.update_status::<PodDisruptionBudget>(id, |budget| {
         budget.disruptions_allowed = 0;
@@ -281,7 +304,7 @@ fn fail(id: ObjId, error: &str, cluster: &mut Cluster) {
                 update: now,
             },
         );
-    });
+    })
 }
 
 /// Sets a condition that differs; an equal one keeps its times, so that nothing is written.
@@ -289,5 +312,42 @@ fn set_if_new(budget: &mut PodDisruptionBudget, new: Condition) {
     let same = |old: &Condition| (old.status, old.reason, old.message) == (new.status, new.reason, new.message);
     if !budget.conditions.get(new.kind).is_some_and(same) {
         budget.conditions.set(new);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_are_printed_as_by_go() {
+        let selector = serde_json::json!({
+            "matchLabels": { "tier": "b", "app": "web" },
+            "matchExpressions": [{ "key": "env", "operator": "In", "values": ["x", "y"] }, { "key": "a", "operator": "Exists" }],
+        });
+        assert_eq!(
+            selector_text(&selector),
+            "&LabelSelector{MatchLabels:map[string]string{app: web,tier: b,},MatchExpressions:[]LabelSelectorRequirement{\
+             LabelSelectorRequirement{Key:env,Operator:In,Values:[x y],},LabelSelectorRequirement{Key:a,Operator:Exists,Values:[],},},}"
+        );
+    }
+
+    #[test]
+    fn bounds_are_rounded_up() {
+        use DisruptionBound::{MaxUnavailable, MinAvailable};
+        use IntOrPercent::{Int, Percent};
+        for (bound, matching, scale, expected, desired) in [
+            (MinAvailable(Int(3)), 2, 0, 2, 3),
+            (MinAvailable(Percent(50)), 7, 7, 7, 4),
+            (MaxUnavailable(Percent(30)), 7, 7, 7, 4),
+            (MaxUnavailable(Int(1)), 3, 5, 5, 4),
+            (MaxUnavailable(Int(9)), 3, 3, 3, 0),
+            (MinAvailable(Percent(100)), 3, 3, 3, 3),
+        ] {
+            let demanded = demand(bound, matching, scale);
+            assert_eq!(demanded, Demand { expected, desired_healthy: desired }, "{bound:?} of {scale}");
+        }
+        let nobody = Demand { expected: 0, desired_healthy: 0 };
+        assert_eq!(disruptions_allowed(nobody, 1), 0, "without pods nothing is allowed");
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{Action, Context, Controller, Keys};
-use crate::api::kinds;
+use crate::api::kinds::{self, KindInfo};
 use crate::cluster::{Change, Cluster, ControllerKind, EventType, ObjectRef, Owner, Propagation, What};
 
 /// The garbage collector.
@@ -23,7 +23,7 @@ pub enum Reference {
     Dangling,
     /// The owner is being deleted in the foreground and waits for its dependents.
     Waiting,
-    /// A cluster-scoped object names an owner of a namespaced kind: nobody can tell.
+    /// Nobody can tell: the API server serves no such kind, or a cluster-scoped object names an owner of a namespaced kind.
     Unresolvable,
 }
 
@@ -57,7 +57,8 @@ pub fn verdict(references: &[Reference], has_dependents: bool) -> Verdict {
 
 /// What one owner reference of `object` is worth.
 pub fn classify(cluster: &Cluster, object: ObjectRef, owner: &Owner) -> Reference {
-    let namespaced = kinds::by_kind(cluster.interner.text(owner.kind)).is_some_and(|info| info.namespaced);
+    let Some(info) = served(cluster, owner) else { return Reference::Unresolvable };
+    let namespaced = info.namespaced;
     let here = cluster.meta(object).namespace;
     if namespaced && cluster.interner.text(here).is_empty() {
         return Reference::Unresolvable;
@@ -67,6 +68,14 @@ pub fn classify(cluster: &Cluster, object: ObjectRef, owner: &Owner) -> Referenc
         return Reference::Dangling;
     }
     if deletes_dependents(cluster, target) { Reference::Waiting } else { Reference::Solid }
+}
+
+/// The kind that an owner reference names, if it is served in that group.
+fn served(cluster: &Cluster, owner: &Owner) -> Option<&'static KindInfo> {
+    let (api_version, kind) = (cluster.interner.text(owner.api_version), cluster.interner.text(owner.kind));
+    let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
+    let custom = || cluster.custom_kinds().into_iter().find(|info| info.kind == kind && info.group == group);
+    kinds::by_kind(kind).filter(|info| info.group == group).or_else(custom)
 }
 
 /// Whether the object is being deleted in the foreground.
@@ -184,10 +193,9 @@ impl GarbageCollector {
     /// An owner of a namespaced kind must live in the namespace of its dependent (`reportInvalidNamespaceOwnerRef`).
     fn report_foreign_namespace(&mut self, key: ObjectRef, owner: &Owner, cluster: &mut Cluster) {
         let kind = cluster.interner.text(owner.kind).to_owned();
-        let namespaced = kinds::by_kind(&kind).is_some_and(|info| info.namespaced);
         let here = cluster.namespace(key).to_owned();
-        let elsewhere = owner.object.is_some_and(|target| cluster.namespace(target) != here);
-        if !namespaced || !elsewhere && !here.is_empty() || !self.reported.insert((key, owner.uid)) {
+        let there = owner.object.map_or("", |target| cluster.namespace(target));
+        if there.is_empty() || there == here || !self.reported.insert((key, owner.uid)) {
             return;
         }
         let (api_version, name) = (cluster.interner.text(owner.api_version), cluster.interner.text(owner.name));

@@ -17,9 +17,9 @@ use crate::engine::Time;
 const SCHEDULED: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";
 
 /// Takes finished and vanished Jobs off the list of active ones.
-pub(super) fn reconcile_children(id: ObjId, this: &mut CronJob, cluster: &mut Cluster) {
+pub(super) fn reconcile_children(id: ObjId, this: &mut CronJob, jobs: &[ObjId], cluster: &mut Cluster) {
     let source = cluster.words.cronjob_controller;
-    for job in children(cluster, id) {
+    for &job in jobs {
         let name = cluster.name(job).to_owned();
         let listed = this.status.active.iter().any(|active| active.job == job);
         match (listed, ending(cluster, job)) {
@@ -32,11 +32,12 @@ pub(super) fn reconcile_children(id: ObjId, this: &mut CronJob, cluster: &mut Cl
                 let message = format!("Saw a job that the controller did not create or forgot: {name}");
                 cluster.record_event(id, EventType::Warning, "UnexpectedJob", &message, source);
             }
+            // When it ended is noted by the sync after the one that took it off the list.
+            (false, Some("Complete")) => {
+                let completed = cluster.get::<Job>(job).status.completion_time;
+                this.status.last_successful = this.status.last_successful.max(completed);
+            }
             _ => {}
-        }
-        let completed = cluster.get::<Job>(job).status.completion_time;
-        if ending(cluster, job) == Some("Complete") && completed > this.status.last_successful {
-            this.status.last_successful = completed;
         }
     }
     for active in this.status.active.clone() {
@@ -48,7 +49,8 @@ pub(super) fn reconcile_children(id: ObjId, this: &mut CronJob, cluster: &mut Cl
     }
 }
 
-/// Creates the Job of one scheduled time.
+/// Creates the Job of one scheduled time. Returns whether there is one that counts as started now; a Job of that name that is
+/// somebody else's, or is known, does not.
 pub(super) fn start_job(
     id: ObjId,
     this: &mut CronJob,
@@ -57,40 +59,59 @@ pub(super) fn start_job(
     zone: &TimeZone,
     cluster: &mut Cluster,
     cx: &mut Context<'_>,
-) {
+) -> Result<bool, String> {
     let source = cluster.words.cronjob_controller;
     let namespace = cluster.meta(id.into()).namespace;
-    if cluster.find(Job::KIND, cluster.interner.text(namespace), name).is_some() {
-        return;
-    }
+    cx.wrote();
+    let job = match cluster.find(Job::KIND, cluster.interner.text(namespace), name) {
+        Some(job) => {
+            let is_own = cluster.controller_of(job) == Some(id.into());
+            if !is_own || this.status.active.iter().any(|active| active.job == job) {
+                return Ok(false);
+            }
+            job
+        }
+        None => {
+            let created = admit(namespace, name, cluster);
+            let created =
+                created.and_then(|()| create(id, name, scheduled, zone, cluster).map_err(|text| (text, true)));
+            match created {
+                Ok(job) => {
+                    let message = format!("Created job {name}");
+                    cluster.record_event(id, EventType::Normal, "SuccessfulCreate", &message, source);
+                    job
+                }
+                Err((error, is_told)) => {
+                    if is_told {
+                        let message = format!("Error creating job: {error}");
+                        cluster.record_event(id, EventType::Warning, "FailedCreate", &message, source);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    };
+    let meta = cluster.meta(job.into());
+    let entry = ActiveJob {
+        job,
+        name: name.to_owned(),
+        namespace: cluster.interner.text(namespace).to_owned(),
+        uid: meta.uid,
+        resource_version: meta.resource_version,
+    };
+    this.status.active.push(entry);
+    let micros = scheduled.as_microsecond() - cluster.epoch_seconds * 1_000_000;
+    this.status.last_schedule = Some(Time::from_micros(u64::try_from(micros).unwrap_or(0)));
+    Ok(true)
+}
+
+/// Asks admission for a Job; a refusal comes with whether there is an event about it: none while the namespace is terminating.
+fn admit(namespace: Sym, name: &str, cluster: &mut Cluster) -> Result<(), (String, bool)> {
     let info = kinds::by_kind(Job::KIND).expect("the kind is in the table");
     let admitted = cluster
         .admit_into(namespace)
         .and_then(|()| cluster.charge_object(namespace, info, &json!(null)).map_err(Rejection::Forbidden));
-    let created = admitted.map_err(|error| Some(error.text("jobs.batch", name)));
-    let created = created.and_then(|()| create(id, name, scheduled, zone, cluster).map_err(Some));
-    cx.wrote();
-    match created {
-        Ok(job) => {
-            let meta = cluster.meta(job.into());
-            let entry = ActiveJob {
-                job,
-                name: name.to_owned(),
-                namespace: cluster.interner.text(namespace).to_owned(),
-                uid: meta.uid,
-                resource_version: meta.resource_version,
-            };
-            this.status.active.push(entry);
-            let micros = scheduled.as_microsecond() - cluster.epoch_seconds * 1_000_000;
-            this.status.last_schedule = Some(Time::from_micros(u64::try_from(micros).unwrap_or(0)));
-            let message = format!("Created job {name}");
-            cluster.record_event(id, EventType::Normal, "SuccessfulCreate", &message, source);
-        }
-        Err(error) => {
-            let message = format!("Error creating job: {}", error.unwrap_or_default());
-            cluster.record_event(id, EventType::Warning, "FailedCreate", &message, source);
-        }
-    }
+    admitted.map_err(|error| (error.text("jobs.batch", name), !matches!(error, Rejection::Terminating(_))))
 }
 
 fn create(
@@ -148,13 +169,16 @@ pub(super) fn delete_job(id: ObjId, job: ObjId, this: &mut CronJob, cluster: &mu
     cluster.record_event(id, EventType::Normal, "SuccessfulDelete", &message, source);
 }
 
-/// Deletes the oldest finished Jobs beyond the history limits.
-pub(super) fn clean_up(id: ObjId, this: &mut CronJob, cluster: &mut Cluster, cx: &mut Context<'_>) {
+/// Deletes the oldest finished Jobs beyond the history limits (`cleanupFinishedJobs`).
+pub(super) fn clean_up(id: ObjId, this: &mut CronJob, jobs: &[ObjId], cluster: &mut Cluster, cx: &mut Context<'_>) {
     for (condition, limit) in [("Complete", this.successful_history), ("Failed", this.failed_history)] {
         let Some(limit) = limit else { continue };
-        let mut finished = children(cluster, id);
+        let mut finished = jobs.to_vec();
         finished.retain(|&job| ending(cluster, job) == Some(condition));
-        finished.sort_by_key(|&job| (cluster.get::<Job>(job).status.start_time, cluster.name(job).to_owned()));
+        finished.sort_by_cached_key(|&job| {
+            let started = cluster.get::<Job>(job).status.start_time.map(Time::truncated_to_seconds);
+            (started.is_none(), started, cluster.name(job).to_owned())
+        });
         let excess = finished.len().saturating_sub(usize::try_from(limit).unwrap_or(0));
         for job in finished.into_iter().take(excess) {
             delete_job(id, job, this, cluster, cx);
@@ -162,9 +186,10 @@ pub(super) fn clean_up(id: ObjId, this: &mut CronJob, cluster: &mut Cluster, cx:
     }
 }
 
-fn children(cluster: &Cluster, id: ObjId) -> Vec<ObjId> {
+/// The Jobs of a CronJob.
+pub(super) fn children(cluster: &Cluster, id: ObjId) -> Vec<ObjId> {
     let objects = cluster.dependents(id).filter_map(|dependent| match dependent {
-        ObjectRef::Object(job) => Some(job),
+        ObjectRef::Object(job) if cluster.controller_of(job) == Some(id.into()) => Some(job),
         _ => None,
     });
     objects.filter(|&job| cluster.try_get::<Job>(job).is_some()).collect()

@@ -8,13 +8,14 @@ use smallvec::SmallVec;
 use super::index_failures::{after, remaining};
 use super::indexes::first_pending;
 use super::sync::{Sync, index_of};
-use super::{COMPLETION_INDEX, INDEX_FAILURES, INDEX_IGNORED_FAILURES, TRACKING_FINALIZER};
+use super::{BATCH_PERIOD, COMPLETION_INDEX, INDEX_FAILURES, INDEX_IGNORED_FAILURES, TRACKING_FINALIZER};
 use crate::cluster::objects::Job;
-use crate::cluster::{Cluster, PodId, Sym, Template, uid_text};
+use crate::cluster::{Cluster, PodId, Sym, Template};
 use crate::controllers::Context;
 use crate::controllers::deletion_rank::active_pods_deletion_order;
 use crate::controllers::pod_control::{PodRequest, slow_start};
 use crate::controllers::replica_set::{PerNode, facts_of};
+use crate::engine::Span;
 
 /// Most pods created or deleted in one sync (`MaxPodCreateDeletePerSync`).
 const MAX_PER_SYNC: usize = 500;
@@ -38,12 +39,14 @@ impl Sync {
         cx: &mut Context<'_>,
     ) -> Result<i32, (i32, String)> {
         let active = self.active.len() as i32;
-        let wanted = match job.suspend {
-            true => 0,
-            false => wanted_active(job.parallelism, job.completions, self.succeeded, active),
-        };
-        let doomed = self.pods_to_remove(job, usize::try_from(active - wanted).unwrap_or(0), cluster);
-        if !doomed.is_empty() || job.suspend {
+        if job.suspend {
+            let doomed = self.pods_to_remove(job, self.active.len(), cluster);
+            return Ok(active - self.remove(doomed, cluster, cx));
+        }
+        let wanted = wanted_active(job.parallelism, job.completions, self.succeeded, active);
+        let mut doomed = self.pods_to_remove(job, usize::try_from(active - wanted).unwrap_or(0), cluster);
+        doomed.truncate(MAX_PER_SYNC);
+        if !doomed.is_empty() {
             return Ok(active - self.remove(doomed, cluster, cx));
         }
         let terminating = if job.replace_when_failed { self.terminating } else { 0 };
@@ -51,19 +54,27 @@ impl Sync {
         if missing == 0 {
             return Ok(active);
         }
-        let now = cx.now();
         if job.backoff_limit_per_index.is_none() {
-            let wait = self.backoff.remaining(now);
+            let wait = self.backoff.remaining(cx.now());
             if !wait.is_zero() {
-                self.requeue = Some(self.requeue.map_or(wait, |other| other.min(wait)));
-                return Ok(active);
+                return Ok(self.look_again(wait, cx));
             }
         }
         let indexes: Vec<Option<i32>> = match job.indexed {
             false => vec![None; missing],
-            true => self.indexes_to_add(job, missing, cluster, cx).into_iter().map(Some).collect(),
+            true => match self.indexes_to_add(job, missing, cluster, cx) {
+                Ok(indexes) => indexes.into_iter().map(Some).collect(),
+                Err(wait) => return Ok(self.look_again(wait, cx)),
+            },
         };
         self.create(job, &indexes, active, cluster, cx)
+    }
+
+    /// Waits for the end of a back-off (`enqueueSyncJobWithDelay`), and says that no pod is active, whatever there is: so does v1.36.2
+    /// (kubernetes#139428), and the API server then refuses a status with more ready pods than active ones.
+    fn look_again(&self, wait: Span, cx: &mut Context<'_>) -> i32 {
+        cx.enqueue_after(self.id, wait.max(BATCH_PERIOD));
+        0
     }
 
     fn create(
@@ -85,12 +96,12 @@ impl Sync {
             let mut request = request(job, self.id, indexes[nth], &self.awaiting, cluster);
             request.finalizers = SmallVec::from_elem(finalizer, 1);
             match cx.pods.create_with_event(cluster, id, request, source) {
-                Ok(_) => created += 1,
-                Err(error) if error.terminating => {}
-                Err(error) => {
+                // What a terminating namespace refuses is not missed.
+                Err(error) if !error.terminating => {
                     failure.get_or_insert(error.text);
                     return false;
                 }
+                _ => created += 1,
             }
             true
         });
@@ -100,8 +111,9 @@ impl Sync {
         }
     }
 
-    /// The lowest indexes that are neither active nor over; with a limit per index only those whose own back-off is over.
-    fn indexes_to_add(&mut self, job: &Job, missing: usize, cluster: &Cluster, cx: &Context<'_>) -> Vec<i32> {
+    /// The lowest indexes that are neither active nor over; with a limit per index only those whose own back-off is over, or how long
+    /// the first of them must still wait if that is none (`getPodCreationInfoForIndependentIndexes`).
+    fn indexes_to_add(&self, job: &Job, missing: usize, cluster: &Cluster, cx: &Context<'_>) -> Result<Vec<i32>, Span> {
         let busy = self.pods.iter().filter(|&&pod| {
             let row = cluster.pod(pod);
             row.is_active() || job.replace_when_failed && row.meta.is_deleting() && !row.phase.is_terminal()
@@ -112,16 +124,15 @@ impl Sync {
         };
         let pending = first_pending(missing, job.completions.unwrap_or(0), is_taken);
         if job.backoff_limit_per_index.is_none() {
-            return pending;
+            return Ok(pending);
         }
-        let wait = |index: &i32| {
-            self.awaiting.get(index).map_or(crate::engine::Span::ZERO, |&failed| remaining(cluster, failed, cx.now()))
-        };
-        let shortest = pending.iter().map(wait).filter(|wait| !wait.is_zero()).min();
-        if let Some(shortest) = shortest {
-            self.requeue = Some(self.requeue.map_or(shortest, |other| other.min(shortest)));
+        let wait =
+            |index: &i32| self.awaiting.get(index).map_or(Span::ZERO, |&failed| remaining(cluster, failed, cx.now()));
+        let now: Vec<i32> = pending.iter().copied().filter(|index| wait(index).is_zero()).collect();
+        match pending.iter().map(wait).min() {
+            Some(shortest) if now.is_empty() => Err(shortest),
+            _ => Ok(now),
         }
-        pending.into_iter().filter(|index| wait(index).is_zero()).collect()
     }
 
     /// Pods that go: with indexes first those whose index is invalid or doubled, then by the ranking (`activePodsForRemoval`).
@@ -142,7 +153,6 @@ impl Sync {
         }
         let more = at_least.saturating_sub(doomed.len());
         doomed.extend(left.into_iter().take(more));
-        doomed.truncate(MAX_PER_SYNC);
         doomed
     }
 
@@ -160,7 +170,8 @@ impl Sync {
             }
             cluster.remove_finalizer(pod, finalizer);
             cx.pods.delete_with_event(cluster, self.id, pod, source);
-            self.terminating += i32::from(!cluster.pod(pod).meta.removed);
+            // Also one that is gone at once.
+            self.terminating += 1;
             n_removed += 1;
         }
         n_removed
@@ -168,9 +179,8 @@ impl Sync {
 }
 
 fn ranked(cluster: &Cluster, pods: &[PodId]) -> Vec<PodId> {
-    let uids: Vec<String> = pods.iter().map(|&pod| uid_text(cluster.pod(pod).meta.uid)).collect();
     let none = PerNode::default();
-    let facts: Vec<_> = pods.iter().zip(&uids).map(|(&pod, uid)| facts_of(cluster, pod, uid, &none)).collect();
+    let facts: Vec<_> = pods.iter().map(|&pod| facts_of(cluster, pod, &none)).collect();
     active_pods_deletion_order(&facts).into_iter().map(|idx| pods[idx]).collect()
 }
 

@@ -22,6 +22,7 @@ pub(super) struct Sync {
     pub(super) pods: Vec<PodId>,
     pub(super) active: Vec<PodId>,
     pub(super) terminating: i32,
+    /// Successes and failures, those included whose pods have still the finalizer.
     pub(super) succeeded: i32,
     failed: i32,
     pub(super) succeeded_indexes: BTreeSet<i32>,
@@ -29,14 +30,25 @@ pub(super) struct Sync {
     pub(super) backoff: BackoffRecord,
     /// With a limit per index: the failed pod of each index whose replacement has still to be created. It is not counted before.
     pub(super) awaiting: BTreeMap<i32, PodId>,
-    /// Pods to be counted: succeeded or failed.
+    /// Pods with the finalizer, as they were when the sync began.
+    tracked: Vec<(PodId, State)>,
+    /// Pods that lose the finalizer, and how they count then.
     counted: Vec<(PodId, Count)>,
     /// `active` and `ready` as they are to be written.
     n_active: i32,
     n_ready: i32,
     ending: Option<Verdict>,
+    /// What the creation or deletion of pods came to.
+    action: Action,
     rest: bool,
-    pub(super) requeue: Option<Span>,
+}
+
+/// What became of a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Living,
+    Succeeded,
+    Failed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,15 +81,12 @@ fn has_condition(cluster: &Cluster, job: &Job, kind: &str) -> bool {
     cluster.interner.find(kind).is_some_and(|kind| job.status.conditions.is_true(kind))
 }
 
-/// Pods of a Job that is gone lose its finalizer.
-pub(super) fn release_pods(id: ObjId, cluster: &mut Cluster, cx: &mut Context<'_>) {
+/// A pod without a Job loses the finalizer (`syncOrphanPod`).
+pub(super) fn release(pod: PodId, cluster: &mut Cluster, cx: &mut Context<'_>) {
     let finalizer = cluster.interner.sym(TRACKING_FINALIZER);
-    let pods: Vec<PodId> = cluster.pods_of(id).collect();
-    for pod in pods {
-        if cluster.pod(pod).meta.finalizers.contains(&finalizer) {
-            cluster.remove_finalizer(pod, finalizer);
-            cx.wrote();
-        }
+    if cluster.pod(pod).meta.finalizers.contains(&finalizer) {
+        cluster.remove_finalizer(pod, finalizer);
+        cx.wrote();
     }
 }
 
@@ -87,14 +96,18 @@ pub(super) fn index_of(cluster: &Cluster, pod: PodId) -> Option<i32> {
     cluster.interner.value_text(annotations, COMPLETION_INDEX)?.parse().ok().filter(|&index| index >= 0)
 }
 
-/// Whether a pod counts as failed: also one being deleted, unless it is replaced only when it has ended (`isPodFailed`).
-fn is_failed(job: &Job, pod: &Pod) -> bool {
-    pod.phase == PodPhase::Failed
-        || !job.replace_when_failed && pod.meta.is_deleting() && pod.phase != PodPhase::Succeeded
+/// What became of a pod. One that is being deleted has failed, unless it is replaced only when it has ended (`isPodFailed`).
+fn state_of(job: &Job, pod: &Pod) -> State {
+    match pod.phase {
+        PodPhase::Succeeded => State::Succeeded,
+        PodPhase::Failed => State::Failed,
+        _ if pod.meta.is_deleting() && !job.replace_when_failed => State::Failed,
+        _ => State::Living,
+    }
 }
 
 impl Sync {
-    pub(super) fn new(id: ObjId, memory: &mut Memory, cluster: &mut Cluster, now: Time) -> Sync {
+    pub(super) fn new(id: ObjId, memory: &Memory, cluster: &mut Cluster) -> Sync {
         let finalizer = cluster.interner.sym(TRACKING_FINALIZER);
         let job: Job = cluster.get::<Job>(id).clone();
         let pods: Vec<PodId> = cluster.pods_of(id).collect();
@@ -103,16 +116,8 @@ impl Sync {
         let n_ready = active.iter().filter(|&&pod| cluster.pod(pod).conditions.is_true(ready)).count() as i32;
         let terminating = pods.iter().map(|&pod| cluster.pod(pod));
         let terminating = terminating.filter(|pod| pod.meta.is_deleting() && !pod.phase.is_terminal()).count() as i32;
-        let tracked = |pod: &PodId| cluster.pod(*pod).meta.finalizers.contains(&finalizer);
-        let mut counted = Vec::new();
-        for &pod in pods.iter().filter(|pod| tracked(pod)) {
-            let row = cluster.pod(pod);
-            if row.phase == PodPhase::Succeeded {
-                counted.push((pod, Count::Succeeded));
-            } else if is_failed(&job, row) {
-                counted.push((pod, failure_count(cluster, &job, pod)));
-            }
-        }
+        let with_finalizer = pods.iter().filter(|&&pod| cluster.pod(pod).meta.finalizers.contains(&finalizer));
+        let tracked = with_finalizer.map(|&pod| (pod, state_of(&job, cluster.pod(pod)))).collect();
         let mut sync = Sync {
             id,
             n_active: active.len() as i32,
@@ -125,96 +130,107 @@ impl Sync {
             failed_indexes: BTreeSet::new(),
             backoff: memory.backoff,
             awaiting: BTreeMap::new(),
-            counted,
+            tracked,
+            counted: Vec::new(),
             n_ready,
             ending: None,
+            action: Action::Done,
             rest: false,
-            requeue: None,
         };
-        sync.count(&job, memory, cluster, now);
+        sync.count(&job, cluster);
         sync
     }
 
-    fn count(&mut self, job: &Job, memory: &mut Memory, cluster: &Cluster, _: Time) {
+    fn tracked_as(&self, state: State) -> impl Iterator<Item = PodId> + '_ {
+        self.tracked.iter().filter(move |(_, is)| *is == state).map(|&(pod, _)| pod)
+    }
+
+    /// Counts what has ended and has not been counted yet (`getNewFinishedPods`). A failure that a policy ignores delays the next pod
+    /// like any other.
+    fn count(&mut self, job: &Job, cluster: &Cluster) {
+        let valid = |&pod: &PodId| !job.indexed || valid_index(cluster, job, pod).is_some();
+        let ends = |state| -> Vec<Time> {
+            self.tracked_as(state).filter(valid).map(|pod| finish_time(cluster, cluster.pod(pod))).collect()
+        };
+        let (good, bad) = (ends(State::Succeeded), ends(State::Failed));
+        self.succeeded += good.len() as i32;
+        let counted = self.tracked_as(State::Failed).filter(|&pod| failure_count(cluster, job, pod) == Count::Failed);
+        self.failed += counted.count() as i32;
+        if !good.is_empty() || !bad.is_empty() {
+            self.backoff = self.backoff.after(&good, &bad);
+        }
         if job.indexed {
             self.count_indexes(job, cluster);
-        }
-        let ends = |of: Count| -> Vec<Time> {
-            let pods = self.counted.iter().filter(|(_, count)| *count == of);
-            pods.map(|&(pod, _)| finish_time(cluster, cluster.pod(pod))).collect()
-        };
-        let (good, bad) = (ends(Count::Succeeded), ends(Count::Failed));
-        self.succeeded += good.len() as i32;
-        self.failed += bad.len() as i32;
-        // A failure that a policy ignores delays the next pod like any other (`getNewFinishedPods`).
-        let delaying: Vec<Time> = bad.iter().copied().chain(ends(Count::Ignored)).collect();
-        if !good.is_empty() || !delaying.is_empty() {
-            self.backoff = self.backoff.after(&good, &delaying);
-            memory.backoff = self.backoff;
-        }
-        if job.indexed {
             self.succeeded = self.succeeded_indexes.len() as i32;
         }
     }
 
     /// Which indexes have succeeded and failed, and which failed pods wait for their replacement.
     fn count_indexes(&mut self, job: &Job, cluster: &Cluster) {
+        let own = |pod: PodId| valid_index(cluster, job, pod);
+        let newly = self.tracked_as(State::Succeeded).filter_map(own);
         let completions = job.completions.unwrap_or(0);
-        let own = |pod: PodId| index_of(cluster, pod).filter(|&index| index < completions);
-        let succeeded = self.counted.iter().filter(|(_, count)| *count == Count::Succeeded);
-        let newly = succeeded.filter_map(|&(pod, _)| own(pod));
         self.succeeded_indexes = with_succeeded(&job.status.completed_indexes, newly, completions);
         let Some(limit) = job.backoff_limit_per_index else { return };
-        let failed = self.counted.iter().filter(|(_, count)| *count != Count::Succeeded);
-        let failed: Vec<PodId> = failed.map(|&(pod, _)| pod).collect();
+        let failed: Vec<PodId> = self.tracked_as(State::Failed).collect();
         self.failed_indexes = parse_indexes(job.status.failed_indexes.as_deref().unwrap_or(""), completions);
         let over = failed.iter().filter(|&&pod| fails_index(cluster, job, limit, pod));
         self.failed_indexes.extend(over.filter_map(|&pod| own(pod)));
         let active: BTreeSet<i32> = self.active.iter().filter_map(|&pod| own(pod)).collect();
         let over = [&self.succeeded_indexes, &self.failed_indexes, &active];
         self.awaiting = awaiting_replacement(cluster, &failed, completions, over);
-        let awaiting: BTreeSet<PodId> = self.awaiting.values().copied().collect();
-        self.counted.retain(|(pod, _)| !awaiting.contains(pod));
     }
 
     /// Decides, creates or deletes pods, and writes the first part of the status.
-    pub(super) fn run(&mut self, cluster: &mut Cluster, cx: &mut Context<'_>) -> Action {
+    pub(super) fn run(&mut self, memory: &mut Memory, cluster: &mut Cluster, cx: &mut Context<'_>) -> Action {
         let job: Job = cluster.get::<Job>(self.id).clone();
+        let is_deleting = cluster.meta(self.id.into()).is_deleting();
         let now = cx.now();
         let mut status = job.status.clone();
         if status.start_time.is_none() && !job.suspend {
             status.start_time = Some(now);
         }
-        self.ending = self.verdict(&job, status.start_time, cluster, now);
-        if self.ending.is_some() || cluster.meta(self.id.into()).is_deleting() {
-            // Nothing will replace them.
-            for pod in std::mem::take(&mut self.awaiting).into_values() {
-                let count = failure_count(cluster, &job, pod);
-                self.counted.push((pod, count));
-                self.failed += i32::from(count == Count::Failed);
-            }
-        }
-        let mut failure = None;
+        self.ending = self.verdict(&job, status.start_time, cluster, cx);
         if self.ending.is_some() {
             self.delete_active(cluster, cx);
         } else {
-            let managed = if cluster.meta(self.id.into()).is_deleting() {
-                Ok(self.active.len() as i32)
-            } else {
-                self.manage(&job, cluster, cx)
-            };
-            match managed {
-                Ok(n_active) => self.n_active = n_active,
-                Err((n_active, error)) => (self.n_active, failure) = (n_active, Some(error)),
+            if !is_deleting {
+                match self.manage(&job, cluster, cx) {
+                    Ok(n_active) => self.n_active = n_active,
+                    Err((n_active, error)) => (self.n_active, self.action) = (n_active, Action::Failed(error)),
+                }
             }
             self.check_completion(&job);
-            self.check_suspended(&job, &mut status, cluster, now);
+            if !is_deleting {
+                self.check_suspended(&job, &mut status, cluster, now);
+            }
         }
-        self.write_first(&job, status, cluster, cx);
-        match (failure, self.requeue) {
-            (Some(error), _) => Action::Failed(error),
-            (None, Some(delay)) => Action::RequeueAfter(delay),
-            (None, None) => Action::Done,
+        self.choose_counted(&job, is_deleting, cluster);
+        match self.write_first(&job, status, cluster, cx) {
+            Ok(()) => {
+                memory.backoff = self.backoff;
+                self.rest = !self.counted.is_empty() || self.ending.is_some();
+                self.action.clone()
+            }
+            Err(error) => Action::Failed(error),
+        }
+    }
+
+    /// Which pods lose the finalizer: those that have ended, but for the failed ones that have still to hand their count on; all of them
+    /// when the Job ends or is being deleted (`canRemoveFinalizer`). Of a Job that fails every pod counts as failed that has not ended.
+    fn choose_counted(&mut self, job: &Job, is_deleting: bool, cluster: &Cluster) {
+        let all = is_deleting || self.ending.is_some();
+        let fails = self.ending.as_ref().is_some_and(|ending| !ending.success);
+        let awaiting: BTreeSet<PodId> = self.awaiting.values().copied().collect();
+        for &(pod, state) in &self.tracked {
+            let count = match state {
+                State::Succeeded => Count::Succeeded,
+                State::Failed if all || !awaiting.contains(&pod) => failure_count(cluster, job, pod),
+                State::Living if fails => failure_count(cluster, job, pod),
+                State::Living if all => Count::Ignored,
+                _ => continue,
+            };
+            self.counted.push((pod, count));
         }
     }
 
@@ -228,9 +244,10 @@ impl Sync {
         self.rest
     }
 
-    fn verdict(&mut self, job: &Job, start: Option<Time>, cluster: &Cluster, now: Time) -> Option<Verdict> {
+    fn verdict(&self, job: &Job, start: Option<Time>, cluster: &Cluster, cx: &mut Context<'_>) -> Option<Verdict> {
         let of_condition = |kind: &str| {
-            let condition = job.status.conditions.get(cluster.interner.find(kind)?)?;
+            let kind = cluster.interner.find(kind)?;
+            let condition = job.status.conditions.get(kind).filter(|_| job.status.conditions.is_true(kind))?;
             Some((cluster.interner.text(condition.reason), cluster.interner.text(condition.message)))
         };
         if let Some((reason, message)) = of_condition("SuccessCriteriaMet") {
@@ -239,22 +256,22 @@ impl Sync {
         if let Some((reason, message)) = of_condition("FailureTarget") {
             return Some(Verdict::failure(reason, message));
         }
-        let failed = self.pods.iter().filter(|&&pod| is_failed(job, cluster.pod(pod)));
+        let failed = self.pods.iter().filter(|&&pod| state_of(job, cluster.pod(pod)) == State::Failed);
         let message = failed.filter_map(|&pod| failure_verdict(cluster, job, pod)?.message).next();
         if let Some(message) = message {
             return Some(Verdict::failure("PodFailurePolicy", message));
         }
-        let awaiting = self.awaiting.values().filter(|&&pod| failure_count(cluster, job, pod) == Count::Failed).count();
-        if i64::from(self.failed) + awaiting as i64 > i64::from(job.backoff_limit) || self.restarts_exceed(job, cluster)
-        {
+        if self.failed > job.backoff_limit || self.restarts_exceed(job, cluster) {
             return Some(Verdict::failure("BackoffLimitExceeded", "Job has reached the specified backoff limit"));
         }
         if let (Some(seconds), Some(start), false) = (job.active_deadline_seconds, start, job.suspend) {
-            let deadline = start.truncated_to_seconds() + Span::from_secs(u64::try_from(seconds).unwrap_or(0));
-            if deadline <= now {
+            // Instants read back from the API have whole seconds.
+            let start = if job.status.start_time.is_some() { start.truncated_to_seconds() } else { start };
+            let deadline = start + Span::from_secs(u64::try_from(seconds).unwrap_or(0));
+            if deadline <= cx.now() {
                 return Some(Verdict::failure("DeadlineExceeded", "Job was active longer than specified deadline"));
             }
-            self.requeue = Some(deadline.since(now));
+            cx.enqueue_after(self.id, deadline.since(cx.now()));
         }
         self.index_verdict(job)
     }
@@ -293,18 +310,7 @@ impl Sync {
         for pod in self.active.clone() {
             cx.wrote();
             cx.pods.delete_with_event(cluster, self.id, pod, source);
-            if !cluster.pod(pod).meta.removed {
-                self.terminating += 1;
-            }
-        }
-        // When the Job has failed, every pod that has not ended counts as failed; when it has succeeded, none does.
-        let success = self.ending.as_ref().is_some_and(|ending| ending.success);
-        let known: BTreeSet<PodId> = self.counted.iter().map(|&(pod, _)| pod).collect();
-        let finalizer = cluster.interner.sym(TRACKING_FINALIZER);
-        let tracked = |pod: &PodId| cluster.pod(*pod).meta.finalizers.contains(&finalizer);
-        for &pod in self.pods.iter().filter(|pod| !known.contains(*pod) && tracked(pod)) {
-            self.counted.push((pod, if success { Count::Ignored } else { Count::Failed }));
-            self.failed += i32::from(!success);
+            self.terminating += 1;
         }
         (self.n_active, self.n_ready) = (0, 0);
     }
@@ -345,8 +351,20 @@ impl Sync {
     }
 
     /// The first part of the status: what is active, indexes, and that the end has come. Counters follow when the finalizers of the
-    /// counted pods are gone.
-    fn write_first(&mut self, job: &Job, mut status: JobStatus, cluster: &mut Cluster, cx: &mut Context<'_>) {
+    /// counted pods are gone. Fails where the API server refuses it.
+    fn write_first(
+        &mut self,
+        job: &Job,
+        mut status: JobStatus,
+        cluster: &mut Cluster,
+        cx: &mut Context<'_>,
+    ) -> Result<(), String> {
+        if self.n_ready > self.n_active && (job.status.active, job.status.ready) != (self.n_active, Some(self.n_ready))
+        {
+            let name = cluster.name(self.id);
+            let (field, why) = ("status.ready", "cannot set more ready pods than active");
+            return Err(format!("Job.batch {name:?} is invalid: {field}: Invalid value: {}: {why}", self.n_ready));
+        }
         status.active = self.n_active;
         status.ready = Some(self.n_ready);
         status.terminating = Some(self.terminating);
@@ -375,19 +393,24 @@ impl Sync {
             cluster.update_status::<Job>(self.id, |job| job.status = status);
             cx.wrote();
         }
-        self.rest = !self.counted.is_empty() || self.ending.is_some();
+        Ok(())
     }
 
     /// Removes the finalizers of the counted pods, counts them, and writes the end once no pod is left running.
-    pub(super) fn finish(self, cluster: &mut Cluster, cx: &mut Context<'_>) {
+    pub(super) fn finish(self, cluster: &mut Cluster, cx: &mut Context<'_>) -> Action {
         let finalizer = cluster.interner.sym(TRACKING_FINALIZER);
         for &(pod, _) in &self.counted {
             cluster.remove_finalizer(pod, finalizer);
             cx.wrote();
         }
         let now = cx.now();
-        let mut status = cluster.get::<Job>(self.id).status.clone();
-        (status.succeeded, status.failed) = (self.succeeded, self.failed);
+        let job: &Job = cluster.get(self.id);
+        let (completions, mut status) = (job.completions, job.status.clone());
+        let n = |count| self.counted.iter().filter(|(_, as_what)| *as_what == count).count() as i32;
+        status.failed += n(Count::Failed);
+        // With indexes they tell how many have succeeded, and have been written.
+        status.succeeded += if job.indexed { 0 } else { n(Count::Succeeded) };
+        let n_succeeded = status.succeeded;
         let over = self.ending.as_ref().filter(|_| self.terminating == 0);
         if let Some(ending) = over {
             let kind = if ending.success { "Complete" } else { "Failed" };
@@ -396,33 +419,44 @@ impl Sync {
             if ending.success {
                 status.completion_time = Some(now);
             }
-            let source = cluster.words.job_controller;
-            match ending.success {
-                true => cluster.record_event(self.id, EventType::Normal, "Completed", "Job completed", source),
-                false => cluster.record_event(self.id, EventType::Warning, reason, message, source),
-            }
         }
         if cluster.get::<Job>(self.id).status != status {
             cluster.update_status::<Job>(self.id, |job| job.status = status);
             cx.wrote();
         }
+        if let Some(ending) = over {
+            let source = cluster.words.job_controller;
+            if ending.success && completions.is_some_and(|completions| n_succeeded > completions) {
+                let text = "Too many succeeded pods running after completion count reached";
+                cluster.record_event(self.id, EventType::Warning, "TooManySucceededPods", text, source);
+            }
+            match ending.success {
+                true => cluster.record_event(self.id, EventType::Normal, "Completed", "Job completed", source),
+                false => {
+                    cluster.record_event(self.id, EventType::Warning, &ending.reason, &ending.message, source);
+                }
+            }
+        }
+        self.action
     }
+}
+
+/// The index of a pod, if its Job has it.
+fn valid_index(cluster: &Cluster, job: &Job, pod: PodId) -> Option<i32> {
+    index_of(cluster, pod).filter(|&index| index < job.completions.unwrap_or(0))
 }
 
 /// How a failed pod counts: not at all if a policy ignores it, or if its index is none of the Job's.
 fn failure_count(cluster: &Cluster, job: &Job, pod: PodId) -> Count {
-    let foreign = job.indexed && index_of(cluster, pod).is_none_or(|index| index >= job.completions.unwrap_or(0));
-    let counts = !foreign && failure_verdict(cluster, job, pod).is_none_or(|verdict| verdict.counts);
+    let own = !job.indexed || valid_index(cluster, job, pod).is_some();
+    let counts = own && failure_verdict(cluster, job, pod).is_none_or(|verdict| verdict.counts);
     if counts { Count::Failed } else { Count::Ignored }
 }
 
-/// What the failure policy says of a pod that has failed.
+/// What the failure policy says of a pod that counts as failed.
 pub(super) fn failure_verdict(cluster: &Cluster, job: &Job, pod: PodId) -> Option<FailureVerdict> {
     let policy = job.failure_policy.as_ref()?;
     let (row, spec) = (cluster.pod(pod), cluster.spec_of(pod));
-    if row.phase != PodPhase::Failed {
-        return None;
-    }
     let names = spec.container_names.iter().map(|&name| cluster.interner.text(name));
     let ended = names.zip(&row.containers).map(|(name, container)| match container.state {
         ContainerState::Terminated(end) => Some((name, end.exit_code)),
