@@ -110,7 +110,11 @@ pub const KINDS: &[KindRow] = &[
     row("StorageClass", Extent::Kept, "scheduling respects it; nothing is provisioned yet"),
     row("CSINode", Extent::Kept, "scheduling respects its limits"),
     row("CSIDriver", Extent::Kept, "scheduling respects it; no driver runs"),
-    row("CustomResourceDefinition", Extent::Kept, "kept; its resources have no behaviour"),
+    row(
+        "CustomResourceDefinition",
+        Extent::Kept,
+        "kept; its resources are validated, ratcheted and merged by its schemas, `x-kubernetes-validations` included (costs are counted in steps of our evaluator, types are those of values, not of declarations); they have no behaviour",
+    ),
 ];
 
 /// What a user misses of a kind that is only kept; `None` for kinds with behaviour.
@@ -151,14 +155,18 @@ valid and not modelled is a warning; a part of the scenario format that is not b
 ";
 
 /// Parts of a cluster that are no objects.
-const PARTS: &[(&str, &str)] = &[
+pub const PARTS: &[(&str, &str)] = &[
     (
         "admission",
         "NamespaceLifecycle, LimitRanger, ServiceAccount (without token volumes), TaintNodesByCondition, PodSecurity (without exemptions and audit), Priority, DefaultTolerationSeconds, DefaultStorageClass, StorageObjectInUseProtection, PersistentVolumeClaimResize, RuntimeClass, DefaultIngressClass, PodTopologyLabels, ValidatingAdmissionPolicy, ResourceQuota, for users and controllers alike; not: webhooks, MutatingAdmissionPolicy, NodeRestriction, CertificateApproval, CertificateSigning, CertificateSubjectRestriction, ClusterTrustBundleAttest, PodGroup, and what is off by default",
     ),
     (
         "API server",
-        "defaulting, validation, immutable fields, admission of pods, resource versions, generations, finalizers; no webhooks, no authorisation, no API latency under load",
+        "defaulting, validation, immutable fields, warnings, admission of pods, resource versions, generations, finalizers; no webhooks, no authorisation, no API latency under load",
+    ),
+    (
+        "kubectl in steps",
+        "apply, create (of files and of flags), replace, run, expose, autoscale, patch, label, annotate, taint, set, scale, rollout, cordon, drain, delete and looks; not: edit, wait, exec and the like, `-o` of commands that change something, `create secret tls`, `create token`, `--prune`",
     ),
     (
         "latency of the control plane",
@@ -170,14 +178,20 @@ const PARTS: &[(&str, &str)] = &[
     ),
     (
         "kubelet",
-        "image pulls with a cache per node and collection of unused images, probes, restarts, termination, static pods, admission with room for critical pods, eviction for memory, disk and processes, in-place resize, graceful shutdown, restarts of the kubelet; work that wants more CPU than its limit takes longer; inodes and swap are not modelled",
+        "image pulls with a cache per node and collection of unused images, probes that may depend on other services, restarts, termination, static pods, admission with room for critical pods, eviction for memory, disk, inodes and processes, in-place resize, graceful shutdown, restarts of the kubelet; work that wants more CPU than its limit takes longer; inodes of images and swap are not modelled",
     ),
     (
         "containers",
         "run, exit, start and stop as the scenario's `models` or the pod's `wavetank.dev/` annotations say; no code runs",
     ),
-    ("network", "endpoints of Services; no requests, DNS, proxies or policies yet"),
-    ("storage", "the scheduler's volume plugins; no binding, attaching or mounting yet"),
+    (
+        "network",
+        "EndpointSlices of Services; no requests are made, so there is no kube-proxy (choice of endpoints, load balancing, session affinity), DNS, service environment variables, Ingress, Gateway API, NetworkPolicy or cloud load balancer, and no Endpoints objects are written",
+    ),
+    (
+        "storage",
+        "the scheduler's volume plugins; the claims of StatefulSets are made and removed; claims are not bound, volumes not provisioned, attached, detached, mounted or expanded",
+    ),
     (
         "failures",
         "scripted or drawn, alone or by zone, rack or label: nodes crash, are cut off or slow, kubelets and containers die, image registry, API server, etcd, scheduler and controller-manager fail, with leader election; clocks agree, admission webhooks and DNS do not fail; events of a kubelet that is cut off are lost",

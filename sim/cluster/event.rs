@@ -123,6 +123,10 @@ pub enum PodStep {
     Resize,
     /// The worker looks again at a condition that only it evaluates.
     Resync,
+    /// The preStop hook of a container that is being stopped has failed.
+    PreStopFailed,
+    /// Services that the probes of the pod depend on begin or cease to answer.
+    ServicesChanged,
 }
 
 /// A loop of a node's kubelet.

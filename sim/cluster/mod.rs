@@ -6,6 +6,7 @@
 
 pub mod admission;
 mod agenda;
+mod causes;
 mod change;
 mod check;
 pub mod columns;
@@ -13,6 +14,7 @@ mod component;
 mod condition;
 mod control_plane;
 mod event;
+mod event_repeats;
 mod event_series;
 mod eviction;
 pub mod export;
@@ -36,6 +38,7 @@ mod verbs;
 mod words;
 
 pub use agenda::Agenda;
+pub use causes::{Note, REMARK};
 pub use change::{Change, ConditionChange, What, WorldChange};
 pub use component::Component;
 pub use condition::{Condition, ConditionStatus, Conditions};
@@ -44,6 +47,7 @@ pub use event::{
     ControllerEvent, ControllerKind, Event, FaultEvent, KubeletEvent, NO_CAUSE, NodeStep, PodStep, Queued,
     SchedulerEvent, WorkloadEvent,
 };
+pub use event_repeats::EventRepeat;
 pub use eviction::{BudgetState, Eviction, EvictionRefused, ask_budget, ignores_budget};
 pub use ids::{EventId, LabelsId, NodeId, ObjId, ObjectRef, PodId, ResourceId, SpecId, Sym};
 pub use intern::{Interned, Interner};
@@ -53,7 +57,7 @@ pub use metrics_api::{
 };
 pub use node::{KubeletHealth, LEASE_RENEW_INTERVAL, Node, NodeImage, NodeTaint};
 pub use observer::Observer;
-pub use outage::{Elected, Outage};
+pub use outage::{Elected, News, Outage};
 pub use pod::{ContainerState, ContainerStatus, Pod, PodPhase, Terminated};
 pub use pod_resources::quantity_text;
 pub use pod_spec::{PodSpec, RestartPolicy, Template};

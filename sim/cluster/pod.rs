@@ -101,6 +101,13 @@ pub struct ContainerStatus {
     pub restarts: u32,
 }
 
+impl ContainerStatus {
+    /// Whether it has never been started.
+    pub fn never_ran(&self) -> bool {
+        matches!(self.state, ContainerState::Waiting { .. }) && self.last.is_none()
+    }
+}
+
 /// `state` of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContainerState {

@@ -5,6 +5,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::change::{Change, What};
+use super::event_repeats::{EventRepeat, Repeats};
 use super::event_series::SeriesCache;
 use super::ids::{EventId, NodeId, ObjectRef, Sym};
 use super::store::Cluster;
@@ -60,15 +61,24 @@ pub struct EventRecord {
 pub struct EventRecorder {
     records: IdVec<EventId, EventRecord>,
     /// What the correlator remembers, by the object that events are about; forgotten with the object.
-    correlators: FxHashMap<ObjectRef, Box<Correlator>>,
+    correlators: FxHashMap<ObjectRef, Correlator>,
     series: SeriesCache,
+    repeats: Repeats,
+}
+
+/// What the correlator remembers of one object.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Correlator {
+    /// Events of kinds that have come once: the record says all there is to know, and most pods have no others.
+    once: SmallVec<[EventId; 4]>,
+    caches: Option<Box<Caches>>,
 }
 
 /// The correlator's caches for one object: few entries, searched in order.
 #[derive(Clone, Debug, Default)]
-struct Correlator {
-    similar: SmallVec<[SimilarEvents; 4]>,
-    buckets: SmallVec<[Bucket; 2]>,
+struct Caches {
+    similar: Vec<SimilarEvents>,
+    buckets: Vec<Bucket>,
 }
 
 /// Events that differ in their message alone (client-go, `EventAggregatorByReasonFunc`).
@@ -114,8 +124,8 @@ const MAX_SIMILAR: usize = 10;
 const SIMILAR_INTERVAL: Span = Span::from_secs(600);
 /// Events per source, object and reason that may come at once (`defaultSpamBurst`).
 const SPAM_BURST: f64 = 25.0;
-/// Then one per this time (`defaultSpamQPS` of 1/300).
-const SPAM_REFILL: Span = Span::from_secs(300);
+/// Then so many per second (`defaultSpamQPS` of 1/300, which client-go keeps as a `float32`).
+const SPAM_QPS: f64 = (1.0 / 300.0) as f32 as f64;
 /// Single events remembered per object and reason: client-go's cache is bounded too, at 4,096 of a whole component.
 const MAX_SINGLE: usize = 64;
 /// How long etcd keeps an event (kube-apiserver, `--event-ttl`).
@@ -134,13 +144,23 @@ impl EventRecorder {
 
     /// The events that are still kept at `now`.
     pub fn kept_at(&self, now: Time) -> impl DoubleEndedIterator<Item = (EventId, &EventRecord)> {
-        self.records.iter().filter(move |&(id, record)| now.since(self.series.written(id, record, now)) < EVENT_TTL)
+        let written = move |id: EventId, record: &EventRecord| match self.repeated_at(id, now) {
+            Some((_, last)) => last,
+            None => self.series.written(id, record, now),
+        };
+        self.records.iter().filter(move |&(id, record)| now.since(written(id, record)) < EVENT_TTL)
     }
 
-    /// The event of that id as it is stored at `now`: a series is written down from time to time only.
+    /// The event of that id as it is stored at `now`: a series is written down from time to time only, and what is repeated is
+    /// counted.
     pub fn stored_at(&self, id: EventId, now: Time) -> EventRecord {
-        let (count, last) = self.series.stored(id, &self.records[id], now);
+        let (count, last) = self.repeated_at(id, now).unwrap_or_else(|| self.series.stored(id, &self.records[id], now));
         EventRecord { count, last, ..self.records[id] }
+    }
+
+    fn repeated_at(&self, id: EventId, now: Time) -> Option<(u32, Time)> {
+        let record = &self.records[id];
+        self.repeats.seen(id, record, now, self.correlators.get(&record.object))
     }
 
     /// Number of events ever recorded.
@@ -154,14 +174,42 @@ impl EventRecorder {
     }
 
     /// Forgets what the correlator remembers of an object that is gone. Its events stay.
-    pub(super) fn forget(&mut self, object: ObjectRef) {
+    pub(super) fn forget(&mut self, object: ObjectRef, now: Time) {
+        self.end_repeats(object, (0, u32::MAX), now);
         self.correlators.remove(&object);
         self.series.forget(object);
     }
 
+    /// From now on an event that has just been recorded comes again.
+    pub(super) fn repeat(&mut self, event: EventRecord, repeat: EventRepeat) {
+        self.correlators.entry(event.object).or_default().begin(&event, &self.records);
+        self.repeats.begin(event, repeat);
+    }
+
+    /// Repeated events of an object with these keys come no more after `now`.
+    pub(super) fn end_repeats(&mut self, object: ObjectRef, keys: (u32, u32), now: Time) {
+        self.settle_repeats(object, now);
+        self.repeats.end(object, keys);
+    }
+
+    fn settle_repeats(&mut self, object: ObjectRef, now: Time) {
+        if self.repeats.any(object) {
+            let correlator = self.correlators.entry(object).or_default();
+            for (id, count, last) in self.repeats.settle(object, now, correlator) {
+                (self.records[id].count, self.records[id].last) = (count, last);
+            }
+        }
+    }
+
     /// Records an event; `None` if the spam filter drops it. What is dropped is counted all the same: the next one that passes shows it.
-    fn record(&mut self, new: EventRecord) -> Option<EventId> {
+    pub(super) fn record(&mut self, new: EventRecord) -> Option<EventId> {
+        self.settle_repeats(new.object, new.first);
         let correlator = self.correlators.entry(new.object).or_default();
+        if !correlator.begin(&new, &self.records) {
+            let id = self.records.push(new);
+            correlator.once.push(id);
+            return Some(id);
+        }
         let allowed = correlator.allows(&new);
         let (observed, combined) = correlator.similar_to(&new).observe(&new);
         if !allowed {
@@ -189,6 +237,11 @@ impl EventRecorder {
 }
 
 impl EventRecord {
+    /// What the correlator tells similar events by.
+    pub(super) fn kind(&self) -> (Sym, EventType, Sym) {
+        (self.source, self.event_type, self.reason)
+    }
+
     fn new(
         object: ObjectRef,
         event_type: EventType,
@@ -216,6 +269,10 @@ impl EventRecord {
 }
 
 impl SimilarEvents {
+    fn kind(&self) -> (Sym, EventType, Sym) {
+        (self.source, self.event_type, self.reason)
+    }
+
     /// Counts an event: by itself, or, once there are too many messages, with all further ones. Says which.
     fn observe(&mut self, new: &EventRecord) -> (&mut Observed, bool) {
         let is_known = self.messages.contains(&new.message);
@@ -243,13 +300,60 @@ impl SimilarEvents {
 }
 
 impl Correlator {
+    /// Fills the caches with the one event of this kind that has come before. Returns whether any has.
+    fn begin(&mut self, new: &EventRecord, records: &IdVec<EventId, EventRecord>) -> bool {
+        match self.once.iter().position(|&id| records[id].kind() == new.kind()) {
+            Some(place) => {
+                let id = self.once.remove(place);
+                self.allows(&records[id]);
+                self.similar_to(&records[id]).observe(&records[id]).0.id = Some(id);
+                true
+            }
+            None => self.similar(new.kind()).is_some(),
+        }
+    }
+
+    fn similar(&self, kind: (Sym, EventType, Sym)) -> Option<usize> {
+        self.caches.as_ref()?.similar.iter().position(|known| known.kind() == kind)
+    }
+
+    /// Counts an event that has been written before: whether it is written again, to which record, and with which count.
+    pub(super) fn note(&mut self, new: &EventRecord) -> (bool, Option<EventId>, u32) {
+        let allowed = self.allows(new);
+        let (observed, _) = self.similar_to(new).observe(new);
+        (allowed, observed.id, observed.count)
+    }
+
+    /// Counts `n` events like `new`, the last of them, none of which is written. Returns whether it could: it must be one that is
+    /// known and counted by itself.
+    pub(super) fn count_unseen(&mut self, new: &EventRecord, n: u64) -> bool {
+        let (Some(place), Some(caches)) = (self.similar(new.kind()), &mut self.caches) else { return false };
+        let similar = &mut caches.similar[place];
+        let same = |known: &&mut Observed| (known.message, known.container) == (new.message, new.container);
+        let known = similar.messages.contains(&new.message);
+        let Some(observed) = similar.single.iter_mut().find(same).filter(|_| known) else { return false };
+        observed.count = u32::try_from(n).map_or(u32::MAX, |n| observed.count.saturating_add(n));
+        similar.last = similar.last.max(new.first);
+        true
+    }
+
+    /// Before when the spam filter lets no event like `new` through; a little earlier than it does, so that nothing is missed.
+    pub(super) fn closed_until(&self, new: &EventRecord) -> Time {
+        let mut buckets = self.caches.iter().flat_map(|caches| &caches.buckets);
+        let bucket = buckets.find(|known| (known.source, known.event_type, known.reason) == new.kind());
+        let Some(bucket) = bucket.filter(|bucket| bucket.tokens < 1.0) else { return Time::ZERO };
+        let seconds = ((1.0 - bucket.tokens) / SPAM_QPS - 1.0).max(0.0);
+        bucket.at + Span::from_secs_f64(seconds)
+    }
+
     /// The similar events of `new`, begun anew after a long interval.
     fn similar_to(&mut self, new: &EventRecord) -> &mut SimilarEvents {
-        let key = (new.source, new.event_type, new.reason);
-        let place = self.similar.iter().position(|known| (known.source, known.event_type, known.reason) == key);
+        let key = new.kind();
+        let place = self.similar(key);
+        let all = &mut self.caches.get_or_insert_default().similar;
         let place = place.unwrap_or_else(|| {
             let (source, event_type, reason) = key;
-            self.similar.push(SimilarEvents {
+            all.push(SimilarEvents {
                 source,
                 event_type,
                 reason,
@@ -258,9 +362,9 @@ impl Correlator {
                 single: SmallVec::new(),
                 combined: None,
             });
-            self.similar.len() - 1
+            all.len() - 1
         });
-        let similar = &mut self.similar[place];
+        let similar = &mut all[place];
         if new.first.since(similar.last) > SIMILAR_INTERVAL {
             similar.messages.clear();
         }
@@ -268,21 +372,23 @@ impl Correlator {
         similar
     }
 
-    /// Takes a token of the source (client-go, `EventSourceObjectSpamFilter`).
+    /// Takes a token of the source (client-go, `EventSourceObjectSpamFilter`; golang.org/x/time/rate, `reserveN`: a try that
+    /// fails leaves the bucket as it is, and what is missing for less than a nanosecond is there).
     fn allows(&mut self, new: &EventRecord) -> bool {
         let (source, event_type, reason) = (new.source, new.event_type, new.reason);
         let key = (source, event_type, reason);
-        let known = self.buckets.iter().position(|known| (known.source, known.event_type, known.reason) == key);
+        let buckets = &mut self.caches.get_or_insert_default().buckets;
+        let known = buckets.iter().position(|known| (known.source, known.event_type, known.reason) == key);
         let place = known.unwrap_or_else(|| {
-            self.buckets.push(Bucket { source, event_type, reason, tokens: SPAM_BURST, at: new.first });
-            self.buckets.len() - 1
+            buckets.push(Bucket { source, event_type, reason, tokens: SPAM_BURST, at: new.first });
+            buckets.len() - 1
         });
-        let bucket = &mut self.buckets[place];
-        let refill = new.first.since(bucket.at).as_secs_f64() / SPAM_REFILL.as_secs_f64();
-        (bucket.tokens, bucket.at) = ((bucket.tokens + refill).min(SPAM_BURST), new.first);
-        let allowed = bucket.tokens >= 1.0;
+        let bucket = &mut buckets[place];
+        let refill = new.first.since(bucket.at).as_secs_f64() * SPAM_QPS;
+        let left = (bucket.tokens + refill).min(SPAM_BURST) - 1.0;
+        let allowed = left >= 0.0 || -left / SPAM_QPS * 1e9 < 1.0;
         if allowed {
-            bucket.tokens -= 1.0;
+            (bucket.tokens, bucket.at) = (left, new.first);
         }
         allowed
     }
@@ -302,7 +408,7 @@ impl Cluster {
         self.record(object.into(), event_type, reason, message, source, Sym::EMPTY);
     }
 
-    /// Records an event about a container of a pod.
+    /// Records an event about a container of a pod; whether it has been written.
     pub fn record_container_event(
         &mut self,
         pod: super::ids::PodId,
@@ -310,13 +416,34 @@ impl Cluster {
         event_type: EventType,
         reason: &str,
         message: &str,
+    ) -> bool {
+        let (reason, message) = (self.interner.sym(reason), EventMessage::Text(self.interner.sym(message)));
+        let source = self.words.kubelet;
+        self.record(pod.into(), event_type, reason, message, source, container)
+    }
+
+    /// The event about a container that has just been recorded comes again: each time is counted when somebody looks.
+    pub fn repeat_container_event(
+        &mut self,
+        pod: super::ids::PodId,
+        container: Sym,
+        event_type: EventType,
+        reason: &str,
+        message: &str,
+        repeat: EventRepeat,
     ) {
         let (reason, message) = (self.interner.sym(reason), EventMessage::Text(self.interner.sym(message)));
         let source = self.words.kubelet;
-        self.record(pod.into(), event_type, reason, message, source, container);
+        let event = EventRecord::new(pod.into(), event_type, reason, message, source, container, self.now);
+        self.events.repeat(event, repeat);
     }
 
-    /// Records an event from interned parts.
+    /// The repeated events of an object whose keys lie from `first` to `last` come no more after now.
+    pub fn end_event_repeats(&mut self, object: impl Into<ObjectRef>, first: u32, last: u32) {
+        self.events.end_repeats(object.into(), (first, last), self.now);
+    }
+
+    /// Records an event from interned parts; whether it has been written.
     pub fn record(
         &mut self,
         object: ObjectRef,
@@ -325,11 +452,13 @@ impl Cluster {
         message: EventMessage,
         source: Sym,
         container: Sym,
-    ) {
+    ) -> bool {
         let new = EventRecord::new(object, event_type, reason, message, source, container, self.now);
-        if let Some(id) = self.events.record(new) {
+        let written = self.events.record(new);
+        if let Some(id) = written {
             self.changes.push(Change { object, what: What::Event(id) });
         }
+        written.is_some()
     }
 
     /// Records an event through events.k8s.io, as kube-scheduler does (client-go, `tools/events`): neither aggregated nor dropped,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::causes::Causes;
 use super::change::Change;
 use super::columns::NodeColumns;
 use super::ids::{LabelsId, NodeId, ObjId, ObjectRef, PodId, SpecId, Sym};
@@ -34,6 +35,8 @@ pub struct Cluster {
     pub registry_up: bool,
     /// What the metrics APIs serve: a fact of the world, not an object.
     pub metrics_api: MetricsApi,
+    /// Whether kubelets tell the resources of all containers, as the real one does, or only of those that are being resized.
+    pub tells_resources: bool,
     /// The virtual time of the writes now being made.
     pub(super) now: Time,
     pub(super) revision: u64,
@@ -56,6 +59,7 @@ pub struct Cluster {
     pub(super) changes: Vec<Change>,
     /// What of the control plane is down.
     pub(super) outage: ControlPlaneState,
+    pub(super) causes: Causes,
     /// What the API server warned about since a client last asked.
     pub(super) warnings: Vec<String>,
 }
@@ -73,6 +77,7 @@ impl Cluster {
             epoch_seconds,
             registry_up: true,
             metrics_api: MetricsApi::default(),
+            tells_resources: false,
             now: Time::ZERO,
             revision: 0,
             next_uid: 1,
@@ -91,6 +96,7 @@ impl Cluster {
             n_live_nodes: 0,
             changes: Vec::new(),
             outage: ControlPlaneState::default(),
+            causes: Causes::default(),
             warnings: Vec::new(),
         }
     }
@@ -308,10 +314,5 @@ impl Cluster {
     /// The text of a label.
     pub fn label(&self, labels: LabelsId, key: &str) -> Option<&str> {
         self.interner.value_text(labels, key)
-    }
-
-    /// Takes the changes made since the last call, in order. For the simulation's loop only.
-    pub fn take_changes(&mut self, into: &mut Vec<Change>) {
-        into.append(&mut self.changes);
     }
 }

@@ -13,7 +13,7 @@ use crate::engine::{Distribution, Span, Unit};
 use crate::error::FieldError;
 
 /// The fields that are known.
-const FIELDS: [&str; 31] = [
+const FIELDS: [&str; 33] = [
     "containerStart",
     "cpuManagerPolicy",
     "crashLoopBackOff",
@@ -25,6 +25,7 @@ const FIELDS: [&str; 31] = [
     "evictionSoftGracePeriod",
     "featureGates",
     "imageFilesystem",
+    "imageFilesystemInodes",
     "imageGCHighThresholdPercent",
     "imageGCLowThresholdPercent",
     "imageMaximumGCAge",
@@ -34,6 +35,7 @@ const FIELDS: [&str; 31] = [
     "maxPids",
     "memoryManagerPolicy",
     "mergeDefaultEvictionSettings",
+    "nodeFilesystemInodes",
     "pullBandwidth",
     "pullFailure",
     "registryLatency",
@@ -100,6 +102,12 @@ impl KubeletOptions {
         }
         set(&mut self.max_pids, quantity(fields, "maxPids")?);
         self.image_fs_bytes = quantity(fields, "imageFilesystem")?.or(self.image_fs_bytes);
+        self.node_fs_inodes = quantity(fields, "nodeFilesystemInodes")?.or(self.node_fs_inodes);
+        self.image_fs_inodes = quantity(fields, "imageFilesystemInodes")?.or(self.image_fs_inodes);
+        if self.image_fs_inodes.is_some() && self.image_fs_bytes.is_none() {
+            let text = "needs `imageFilesystem`: images have no filesystem of their own";
+            return Err(FieldError::new("imageFilesystemInodes", text).help("imageFilesystem: 50Gi"));
+        }
         Ok(())
     }
 
@@ -330,9 +338,9 @@ mod tests {
         let options = configured(json!({"evictionHard": {"memory.available": "1Gi"}})).expect("right");
         assert_eq!(options.eviction, [SignalThreshold::hard(Signal::Memory, Amount::Absolute(1 << 30))]);
         let merged = json!({"evictionHard": {"memory.available": "1Gi"}, "mergeDefaultEvictionSettings": true});
-        assert_eq!(configured(merged).expect("right").eviction.len(), 3);
+        assert_eq!(configured(merged).expect("right").eviction.len(), 5);
         let soft = json!({"evictionSoft": {"nodefs.available": "20%"}, "evictionSoftGracePeriod": {"nodefs.available": "90s"}});
-        let last = configured(soft).expect("right").eviction.pop().expect("four");
+        let last = configured(soft).expect("right").eviction.pop().expect("six");
         assert_eq!((last.value, last.grace), (Amount::Share(0.2), Some(Span::from_secs(90))));
     }
 
@@ -343,6 +351,7 @@ mod tests {
             (json!({"evictionHard": {"memory": "1Gi"}}), "evictionHard.memory"),
             (json!({"evictionHard": {"memory.available": "much"}}), "evictionHard.memory.available"),
             (json!({"evictionSoft": {"memory.available": "1Gi"}}), "evictionSoft"),
+            (json!({"imageFilesystemInodes": "1M"}), "imageFilesystemInodes"),
             (json!({"imageGCHighThresholdPercent": 70}), "imageGCLowThresholdPercent"),
             (json!({"maxParallelImagePulls": 5, "serializeImagePulls": true}), "maxParallelImagePulls"),
             (

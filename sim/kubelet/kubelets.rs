@@ -6,6 +6,8 @@ use super::catalog::Catalog;
 use super::images::NodeImages;
 use super::model::{AnnotationWarning, Models};
 use super::options::{KubeletKind, KubeletOptions};
+use super::probing::Which;
+use super::services::Services;
 use super::thresholds::Monitor;
 use super::worker::{Busy, Stage, Worker};
 use crate::cluster::{
@@ -24,6 +26,8 @@ pub struct Kubelets {
     pub(super) n_addresses: u32,
     /// Pods whose events are about another one now: mirrors of static pods that have been replaced.
     pub(super) moved: BTreeMap<PodId, PodId>,
+    /// What probes see of services.
+    pub(super) services: Services,
 }
 
 /// Marks a crash for want of memory beside the exit code.
@@ -51,6 +55,8 @@ pub(super) struct NodeState {
     pub waiting_for_room: Vec<PodId>,
     /// The group of pods being stopped while it shuts down.
     pub shutdown_group: u16,
+    /// The change that created it, as a cause, if it was there at the beginning.
+    pub created: Option<u32>,
     /// The pods that have a worker.
     pub pods: BTreeSet<PodId>,
     /// When its kubelet was started, if that was during the run.
@@ -93,7 +99,8 @@ impl Kubelets {
     /// Kubelets of that kind, for containers that behave as the models say.
     pub fn new(options: KubeletOptions, models: Models) -> Kubelets {
         let catalog = Catalog::new(models);
-        Kubelets { options, catalog, workers: Vec::new(), nodes: Vec::new(), n_addresses: 0, moved: BTreeMap::new() }
+        let (moved, services) = (BTreeMap::new(), Services::default());
+        Kubelets { options, catalog, workers: Vec::new(), nodes: Vec::new(), n_addresses: 0, moved, services }
     }
 
     /// Annotations that could not be read, with the pod that first had them.
@@ -126,6 +133,7 @@ impl Kubelets {
         let pod = worker.pod;
         if worker.stage == Stage::Ended && !worker.unreported {
             self.node(worker.node).pods.remove(&pod);
+            self.services.forget(pod);
             return;
         }
         if self.workers.len() <= pod.index() {
@@ -138,6 +146,7 @@ impl Kubelets {
     fn drop_worker(&mut self, pod: PodId) {
         if let Some(worker) = self.take_worker(pod) {
             self.node(worker.node).pods.remove(&pod);
+            self.services.forget(pod);
         }
     }
 
@@ -198,8 +207,14 @@ impl Kubelets {
             step,
             PodStep::SandboxReady | PodStep::ImageReady | PodStep::ContainerStarted | PodStep::ContainerStopped
         );
-        let of_container =
-            matches!(step, PodStep::Started | PodStep::Readiness | PodStep::Liveness | PodStep::ContainerExits);
+        let of_container = matches!(
+            step,
+            PodStep::Started
+                | PodStep::Readiness
+                | PodStep::Liveness
+                | PodStep::ContainerExits
+                | PodStep::PreStopFailed
+        );
         if operation && turn != w.turn || of_container && w.rows.get(idx).is_none_or(|row| row.turn != turn) {
             return;
         }
@@ -209,10 +224,13 @@ impl Kubelets {
             PodStep::ContainerStarted if w.busy == Busy::PostStart(idx as u8) => self.post_start_done(w, idx, cx),
             PodStep::ContainerStarted => self.container_started(w, idx, cx),
             PodStep::ContainerStopped => self.containers_stopped(w, cx),
-            PodStep::Started => self.startup_probed(w, idx, cx),
-            PodStep::Readiness => self.readiness_probed(w, idx, cx),
-            PodStep::Liveness => self.liveness_probed(w, idx, cx),
-            PodStep::ContainerExits => self.container_exits(w, idx, cx),
+            PodStep::Started => self.probed(w, idx, Which::Startup, cx),
+            PodStep::Readiness => return self.probed(w, idx, Which::Readiness, cx),
+            PodStep::Liveness => self.probed(w, idx, Which::Liveness, cx),
+            PodStep::ServicesChanged => return self.services_changed(w, cx),
+            PodStep::PreStopFailed => return self.pre_stop_failed(w, idx, cx),
+            // The sync sees it.
+            PodStep::ContainerExits => {}
             PodStep::Restart if turn == w.wake_turn => {
                 if w.busy == Busy::HookFailed {
                     w.busy = Busy::Idle;
@@ -223,9 +241,7 @@ impl Kubelets {
             PodStep::Resize => self.resize_step(w, idx == 1, cx),
             _ => return,
         }
-        if step != PodStep::Readiness {
-            self.sync(w, cx);
-        }
+        self.sync(w, cx);
     }
 
     fn handle_node(&mut self, node: NodeId, step: NodeStep, number: u16, cx: &mut Cx<'_>) {
@@ -268,6 +284,7 @@ impl Component for Kubelets {
 
     fn start(&mut self, cluster: &mut Cluster, agenda: &mut Agenda) {
         let nodes: Vec<NodeId> = cluster.nodes().map(|(node, _)| node).collect();
+        cluster.tells_resources = self.options.kind == KubeletKind::Real;
         let mut cx = Cx { cluster, agenda };
         for node in nodes {
             self.register_at_start(node, &mut cx);
@@ -297,6 +314,7 @@ impl Component for Kubelets {
                 agenda.after(delay, Event::Kubelet(event));
             }
             (ObjectRef::Node(node), What::Created) if !self.node(node).registered => {
+                self.node(node).created = Some(agenda.cause());
                 let event = KubeletEvent::Node { node, epoch: 0, step: NodeStep::Register };
                 agenda.after(Span::ZERO, Event::Kubelet(event));
             }
@@ -304,6 +322,7 @@ impl Component for Kubelets {
                 let event = KubeletEvent::Node { node, epoch: 0, step: NodeStep::Register };
                 agenda.after(Span::ZERO, Event::Kubelet(event));
             }
+            (ObjectRef::Object(id), _) => self.endpoints_changed(id, cluster, agenda),
             (ObjectRef::Node(node), What::Removed) => {
                 for pod in std::mem::take(&mut self.node(node).pods) {
                     self.take_worker(pod);

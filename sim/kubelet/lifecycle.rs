@@ -52,6 +52,7 @@ impl Kubelets {
             resize: None,
             end: None,
         });
+        self.watch_services(&w, cx.cluster);
         if let Some(deadline) = w.shape.active_deadline {
             cx.step(w.since + deadline, pod, PodStep::DeadlineExceeded, 0, 0);
         }
@@ -137,6 +138,7 @@ impl Kubelets {
     fn spec_changed(&mut self, w: &mut Worker, shape: Arc<super::shape::PodShape>, cx: &mut Cx<'_>) {
         let old = std::mem::replace(&mut w.shape, shape);
         w.behaviour = self.catalog.behaviour(w.pod, &w.shape, cx.cluster);
+        self.watch_services(w, cx.cluster);
         if w.shape.active_deadline != old.active_deadline
             && let Some(deadline) = w.shape.active_deadline
         {

@@ -31,7 +31,7 @@ impl Kubelets {
                 return Some(format!("Usage of EmptyDir volume \"{name}\" exceeds the limit \"{limit}\". "));
             }
         }
-        let total = pod_limit(&w.shape);
+        let total = w.shape.disk_limit;
         if total.is_some_and(|limit| pod_disk(w, at).is_some_and(|used| limit < used)) {
             let total = bytes(total.unwrap_or(0));
             return Some(format!("Pod ephemeral local storage usage exceeds the total limit of containers {total}. "));
@@ -47,15 +47,8 @@ impl Kubelets {
     }
 }
 
-/// The limit of a pod as a whole: that of its regular containers and sidecars, or of one init container if that is more; none
-/// unless every container that counts has one (component-helpers, `PodLimits`).
-fn pod_limit(shape: &PodShape) -> Option<i64> {
-    let limits = shape.containers.iter().filter_map(|container| container.disk_limit);
-    limits.reduce(i64::saturating_add)
-}
-
 fn has_limits(shape: &PodShape) -> bool {
-    pod_limit(shape).is_some() || shape.empty_dirs.iter().any(|volume| volume.size_limit.is_some())
+    shape.disk_limit.is_some() || shape.empty_dirs.iter().any(|volume| volume.size_limit.is_some())
 }
 
 fn writes(w: &Worker) -> bool {

@@ -28,6 +28,9 @@ impl Kubelets {
             return;
         }
         self.node(node).registered = true;
+        if let Some(created) = self.node(node).created {
+            cx.agenda.because(created, cx.cluster);
+        }
         self.load_images(node, cx);
         let ready = cx.cluster.node(node).conditions.get(cx.cluster.words.ready).map(|condition| condition.status);
         match ready {
@@ -68,7 +71,12 @@ impl Kubelets {
             }
             KubeletHealth::Running => self.come_back(node, before, cx),
             KubeletHealth::ShuttingDown { .. } => self.begin_shutdown(node, cx),
-            KubeletHealth::Down { .. } | KubeletHealth::Stopped { .. } | KubeletHealth::Partitioned { .. } => {}
+            KubeletHealth::Down { .. } | KubeletHealth::Stopped { .. } | KubeletHealth::Partitioned { .. } => {
+                // No event of it is written from now on.
+                for &pod in &self.node(node).pods {
+                    cx.cluster.end_event_repeats(pod, 0, u32::MAX);
+                }
+            }
         }
     }
 
@@ -86,6 +94,7 @@ impl Kubelets {
                 cx.cluster.record_event(node, EventType::Warning, "Rebooted", &text, source);
             }
         }
+        self.note_conditions(node, rebooted, cx);
         self.report_conditions(node, cx);
         let pods: Vec<_> = self.node(node).pods.iter().copied().collect();
         let frozen = std::mem::take(&mut self.node(node).frozen);
@@ -95,6 +104,7 @@ impl Kubelets {
                 self.reboot(&mut w, cx);
             }
             self.report(&mut w, cx);
+            self.tell_failures_anew(&mut w, cx);
             if w.stage == Stage::Ended && cx.cluster.pod(pod).meta.is_deleting() {
                 cx.step(cx.now(), pod, crate::cluster::PodStep::Terminated, 0, w.turn);
             }
@@ -113,7 +123,9 @@ impl Kubelets {
         let now = cx.now();
         let words = cx.cluster.words;
         w.new_turn();
+        // What is started in a new sandbox takes the modelled startup again.
         w.sandbox = false;
+        w.started_up = false;
         w.busy = Busy::Idle;
         for idx in 0..w.rows.len() {
             if w.rows[idx].running_since().is_some() {
@@ -130,11 +142,15 @@ impl Kubelets {
         if w.stage == Stage::Ended {
             return;
         }
-        if !makes_new_sandbox(w) {
+        // One whose deletion the kubelet finds when it lists its pods is not started anew.
+        if cx.cluster.pod(w.pod).meta.is_deleting() || !makes_new_sandbox(w) {
             let grace = Span::from_secs(u64::from(w.shape.grace_seconds));
             return self.terminate(w, super::worker::End::default(), grace, cx);
         }
-        w.initialized = false;
+        let text = "Pod sandbox changed, it will be killed and re-created.";
+        self.note_pod(w.pod, EventType::Normal, "SandboxChanged", text, cx);
+        // A new sandbox starts up anew.
+        (w.initialized, w.started_up) = (false, false);
         for (idx, row) in w.rows.iter_mut().enumerate() {
             // Init containers run again from the first, those too that had succeeded.
             row.anew = idx < w.shape.n_init && row.n_starts > 0;
@@ -143,6 +159,20 @@ impl Kubelets {
         }
         self.report(w, cx);
         self.sync(w, cx);
+    }
+
+    /// Says which conditions of the node are well again (kubelet, `nodestatus/setters.go`: one event for each that changes). A kubelet
+    /// that has just `started` sets out from a node without conditions (`initialNode`), and says of all but Ready that they are well.
+    fn note_conditions(&mut self, node: NodeId, started: bool, cx: &mut Cx<'_>) {
+        let name = cx.cluster.name(node).to_owned();
+        for (kind, status, _, _, event) in HEALTHY {
+            let says_anyway = started && kind != "Ready";
+            let kind = cx.cluster.interner.sym(kind);
+            let before = cx.cluster.node(node).conditions.get(kind).map(|condition| condition.status);
+            if says_anyway || before != Some(ConditionStatus::from(status)) {
+                self.note_node(node, event, &format!("Node {name} status is now: {event}"), cx);
+            }
+        }
     }
 
     /// Reports the four conditions of a healthy node.

@@ -1,13 +1,14 @@
 //! The texts of the kubelet's events in 1.36 (kubelet, `events/event.go` and where they are recorded).
 
 use super::kubelets::{Cx, Kubelets};
-use super::shape::ProbeHandler;
+use super::probe::Answers;
+use super::shape::{ProbeHandler, ProbeShape};
 use super::worker::Worker;
-use crate::cluster::{ContainerState, EventType, PodId, Terminated, uid_text};
+use crate::cluster::{ContainerState, EventRepeat, EventType, PodId, Terminated, uid_text};
 use crate::engine::Span;
 
 impl Kubelets {
-    /// Records an event about a container, if events are recorded.
+    /// Records an event about a container, if events are recorded; whether it has been written.
     pub(super) fn note(
         &self,
         w: &Worker,
@@ -16,11 +17,11 @@ impl Kubelets {
         reason: &str,
         text: &str,
         cx: &mut Cx<'_>,
-    ) {
-        if self.options.events && !self.is_cut_off(w.node, cx.cluster) {
-            let container = w.container(idx).name;
-            cx.cluster.record_container_event(w.pod, container, event_type, reason, text);
-        }
+    ) -> bool {
+        let container = w.container(idx).name;
+        self.options.events
+            && !self.is_cut_off(w.node, cx.cluster)
+            && cx.cluster.record_container_event(w.pod, container, event_type, reason, text)
     }
 
     /// Records an event about a pod as a whole, if events are recorded.
@@ -47,21 +48,49 @@ impl Kubelets {
         self.note(w, idx, EventType::Warning, "BackOff", &text, cx);
     }
 
-    /// A probe has failed.
-    pub(super) fn note_unhealthy(&self, w: &Worker, idx: usize, probe: &str, handler: ProbeHandler, cx: &mut Cx<'_>) {
-        if !self.options.events {
-            return;
-        }
-        let ip = std::net::Ipv4Addr::from(w.ip);
-        let output = match handler {
-            ProbeHandler::Http(_) => "HTTP probe failed with statuscode: 503".to_owned(),
-            ProbeHandler::Tcp(port) => format!("dial tcp {ip}:{port}: connect: connection refused"),
-            ProbeHandler::Grpc(port) => {
-                format!("service unhealthy (responded with \"NOT_SERVING\") at {ip}:{port}")
+    /// What the event about a failing probe says (kubelet, `prober/prober.go`, `pkg/probe`).
+    pub(super) fn unhealthy_text(
+        &self,
+        w: &Worker,
+        probe: &str,
+        shape: &ProbeShape,
+        answers: &Answers,
+        cx: &Cx<'_>,
+    ) -> String {
+        let (ip, timeout) = (std::net::Ipv4Addr::from(w.ip), shape.timeout);
+        let target = cx.cluster.interner.text(shape.target);
+        let output = match (shape.handler, timeout < answers.latency) {
+            (ProbeHandler::Http(_), false) => "HTTP probe failed with statuscode: 503".to_owned(),
+            (ProbeHandler::Http(_), true) => {
+                let url = target.replacen("{ip}", &ip.to_string(), 1);
+                format!("Get {url:?}: context deadline exceeded (Client.Timeout exceeded while awaiting headers)")
             }
-            ProbeHandler::Exec => String::new(),
+            (ProbeHandler::Tcp(port), false) => format!("dial tcp {ip}:{port}: connect: connection refused"),
+            (ProbeHandler::Tcp(port), true) => format!("dial tcp {ip}:{port}: i/o timeout"),
+            (ProbeHandler::Grpc(_), false) => "service unhealthy (responded with \"NOT_SERVING\")".to_owned(),
+            (ProbeHandler::Grpc(_), true) => format!("timeout: health rpc did not complete within {timeout}"),
+            (ProbeHandler::Exec, false) => String::new(),
+            (ProbeHandler::Exec, true) => format!("command timed out: {target:?} timed out after {timeout}"),
         };
-        self.note(w, idx, EventType::Warning, "Unhealthy", &format!("{probe} probe failed: {output}"), cx);
+        format!("{probe} probe failed: {output}")
+    }
+
+    /// A probe has failed; whether the event has been written.
+    pub(super) fn note_unhealthy(&self, w: &Worker, idx: usize, text: &str, cx: &mut Cx<'_>) -> bool {
+        self.note(w, idx, EventType::Warning, "Unhealthy", text, cx)
+    }
+
+    /// The event about a failing probe that has been written comes again.
+    pub(super) fn repeat_unhealthy_event(
+        &self,
+        w: &Worker,
+        idx: usize,
+        text: &str,
+        repeat: EventRepeat,
+        cx: &mut Cx<'_>,
+    ) {
+        let container = w.container(idx).name;
+        cx.cluster.repeat_container_event(w.pod, container, EventType::Warning, "Unhealthy", text, repeat);
     }
 
     /// An image has been pulled.

@@ -68,6 +68,10 @@ pub struct KubeletOptions {
     /// Size of a filesystem of its own for images and writable layers; `None`: they share that of the node
     /// (`ephemeral-storage`).
     pub image_fs_bytes: Option<i64>,
+    /// Inodes of the filesystem of the node; `None`: one for every 16 KiB.
+    pub node_fs_inodes: Option<i64>,
+    /// Inodes of the filesystem for images; `None`: one for every 16 KiB.
+    pub image_fs_inodes: Option<i64>,
     /// Most processes of a node. The 32,768 are the kernel's `pid_max` on small machines.
     pub max_pids: i64,
     /// `cpuManagerPolicy: static`.
@@ -136,6 +140,8 @@ impl KubeletOptions {
             eviction_transition: Span::from_secs(300),
             image_gc: ImageGcPolicy::default(),
             image_fs_bytes: None,
+            node_fs_inodes: None,
+            image_fs_inodes: None,
             max_pids: 32_768,
             static_cpus: false,
             static_memory: false,

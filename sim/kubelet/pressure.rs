@@ -5,9 +5,10 @@
 
 use super::eviction::{self, CRITICAL_PRIORITY, MONITORING_PERIOD, Ranked};
 use super::kubelets::{Cx, Kubelets};
-use super::thresholds::{Observation, PRESSURES, Pressure, Signal, SignalThreshold};
-use super::usage::{container_usage, pod_disk, pod_usage};
+use super::thresholds::{Amount, Observation, PRESSURES, Pressure, Signal, SignalThreshold};
+use super::usage::{container_usage, pod_disk, pod_inodes, pod_usage};
 use super::worker::{End, Stage, Worker};
+use crate::api::quantity::{Format, Quantity};
 use crate::cluster::{
     ConditionStatus, EventType, KubeletHealth, NodeId, NodeStep, PodId, PodPhase, ResourceId, quantity_text,
 };
@@ -20,8 +21,8 @@ impl Kubelets {
     /// A container has started: from now on the node may run short.
     pub(super) fn watch_pressure(&mut self, w: &Worker, idx: usize, cx: &mut Cx<'_>) {
         let usage = &w.model(idx).usage;
-        let counts = usage.memory.is_some() || usage.disk.is_some() || usage.pids.is_some();
-        if counts || w.behaviour.volumes.iter().any(Option::is_some) {
+        let counts = [&usage.memory, &usage.disk, &usage.pids, &usage.inodes].into_iter().any(Option::is_some);
+        if counts || w.behaviour.volumes.iter().chain(&w.behaviour.volume_inodes).any(Option::is_some) {
             self.plan_pressure_check(w.node, cx.now(), cx);
         }
     }
@@ -179,15 +180,15 @@ impl Kubelets {
         let (signal, resource) = (threshold.signal, threshold.signal.resource());
         let mut text = format!(
             "The node was low on resource: {resource}. Threshold quantity: {}, available: {}. ",
-            text_of(signal, threshold.value.of(seen.capacity)),
+            threshold_text(threshold, seen.capacity),
             text_of(signal, seen.available),
         );
         for idx in 0..w.rows.len() {
             let container = w.container(idx);
-            let request = match signal.pressure() {
-                Pressure::Memory => container.memory_request,
-                Pressure::Disk => container.disk_request,
-                Pressure::Pid => continue,
+            let request = match signal {
+                Signal::Memory => container.memory_request,
+                Signal::NodeFs | Signal::ImageFs => container.disk_request,
+                Signal::NodeFsInodes | Signal::ImageFsInodes | Signal::Pid => continue,
             };
             let used = container_usage(w, idx, signal, cx.now());
             let Some(used) = used.filter(|&used| request < used) else { continue };
@@ -235,16 +236,28 @@ fn meets(threshold: &SignalThreshold, seen: &[Observation]) -> bool {
 fn used_by(w: &Worker, signal: Signal, at: Time) -> Option<i64> {
     match signal {
         Signal::NodeFs | Signal::ImageFs => pod_disk(w, at),
+        Signal::NodeFsInodes | Signal::ImageFsInodes => pod_inodes(w, at),
         Signal::Memory | Signal::Pid => pod_usage(w, signal, at),
     }
 }
 
 fn request_of(w: &Worker, signal: Signal, cx: &Cx<'_>) -> i64 {
     let requests = cx.cluster.resources_of(w.pod);
-    match signal.pressure() {
-        Pressure::Memory => requests.request(ResourceId::MEMORY),
-        Pressure::Disk => requests.request(ResourceId::EPHEMERAL_STORAGE),
-        Pressure::Pid => 0,
+    match signal {
+        Signal::Memory => requests.request(ResourceId::MEMORY),
+        Signal::NodeFs | Signal::ImageFs => requests.request(ResourceId::EPHEMERAL_STORAGE),
+        // Nobody can ask for inodes or processes.
+        Signal::NodeFsInodes | Signal::ImageFsInodes | Signal::Pid => 0,
+    }
+}
+
+/// What must be left; a share of the capacity counts in powers of two, whatever it is a share of (kubelet,
+/// `GetThresholdQuantity`).
+fn threshold_text(threshold: &SignalThreshold, capacity: i64) -> String {
+    let amount = threshold.value.of(capacity);
+    match threshold.value {
+        Amount::Share(_) => Quantity::from_value(amount, Format::BinarySI).to_string(),
+        Amount::Absolute(_) => text_of(threshold.signal, amount),
     }
 }
 
@@ -252,6 +265,8 @@ fn text_of(signal: Signal, amount: i64) -> String {
     match signal {
         Signal::Memory => quantity_text("memory", ResourceId::MEMORY, amount),
         Signal::NodeFs | Signal::ImageFs => super::local_storage::bytes(amount),
-        Signal::Pid => amount.to_string(),
+        Signal::NodeFsInodes | Signal::ImageFsInodes | Signal::Pid => {
+            Quantity::from_value(amount, Format::DecimalSI).to_string()
+        }
     }
 }

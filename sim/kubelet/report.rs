@@ -2,6 +2,7 @@
 
 use super::conditions::{ConditionInput, conditions};
 use super::kubelets::{Cx, Kubelets};
+use super::options::KubeletKind;
 use super::phase::{PhaseFlags, phase};
 use super::worker::{Stage, Worker};
 use crate::cluster::{ConditionStatus, PodPhase, PodReport, Sym};
@@ -36,6 +37,10 @@ impl Kubelets {
         };
         let words = cx.cluster.words;
         let mut reported = conditions(input, &words, &mut cx.cluster.interner);
+        if self.options.kind == KubeletKind::Real {
+            // Also of a pod that nobody has scheduled (kubelet, `kubelet_pods.go` `generateAPIPodStatus`).
+            reported.push((words.pod_scheduled, ConditionStatus::True, Sym::EMPTY, Sym::EMPTY));
+        }
         if end.disruption {
             reported.push((words.disruption_target, ConditionStatus::True, words.termination_by_kubelet, end.message));
         }

@@ -26,6 +26,8 @@ pub struct PodShape {
     pub host_network: bool,
     /// Volumes of type `emptyDir`.
     pub empty_dirs: Vec<EmptyDir>,
+    /// Limit of ephemeral storage of the pod as a whole, in bytes.
+    pub disk_limit: Option<i64>,
 }
 
 /// A volume of type `emptyDir`.
@@ -134,6 +136,8 @@ pub struct ProbeShape {
     pub grace_seconds: Option<u32>,
     /// How it looks.
     pub handler: ProbeHandler,
+    /// What it looks at: the command of `exec`, the URL of `httpGet`, in which `{ip}` stands for the address of the pod.
+    pub target: Sym,
 }
 
 /// How a probe looks at its container.
@@ -174,6 +178,7 @@ impl PodShape {
         }
         let gates = typed.readiness_gates.iter().flatten();
         PodShape {
+            disk_limit: pod_disk_limit(&containers, typed),
             containers,
             n_init: init.len(),
             restart_policy: spec.restart_policy,
@@ -184,6 +189,36 @@ impl PodShape {
             empty_dirs: typed.volumes.iter().flatten().filter_map(|volume| EmptyDir::lower(volume, interner)).collect(),
         }
     }
+}
+
+/// The limit of a pod as a whole: that of all regular containers and sidecars together, or, if that is more, that of an init
+/// container and the sidecars before it; containers without a limit add nothing to it; and the overhead (component-helpers,
+/// `PodLimits`).
+fn pod_disk_limit(containers: &[ContainerShape], spec: &core::PodSpec) -> Option<i64> {
+    let (mut total, mut before, mut most) = (None, None, None);
+    let add = |sum: &mut Option<i64>, limit: Option<i64>| {
+        if let Some(limit) = limit {
+            *sum = Some(sum.unwrap_or(0i64).saturating_add(limit));
+        }
+    };
+    for container in containers {
+        match container.kind {
+            ContainerKind::Init => {
+                let mut at_once = before;
+                add(&mut at_once, container.disk_limit);
+                most = most.max(at_once);
+            }
+            ContainerKind::Sidecar => {
+                add(&mut total, container.disk_limit);
+                add(&mut before, container.disk_limit);
+                most = most.max(before);
+            }
+            ContainerKind::Regular => add(&mut total, container.disk_limit),
+        }
+    }
+    let overhead = spec.overhead.as_ref().and_then(|overhead| overhead.get("ephemeral-storage"));
+    let overhead = overhead.and_then(|text| text.0.parse::<Quantity>().ok()).map_or(0, |quantity| quantity.value());
+    total.max(most).map(|limit| limit.saturating_add(overhead))
 }
 
 impl EmptyDir {
@@ -231,9 +266,9 @@ impl ContainerShape {
             pull_policy: PullPolicy::of(container.image_pull_policy.as_deref(), image),
             restart_policy: container.restart_policy.as_deref().and_then(read_restart_policy),
             restart_rules: container.restart_policy_rules.iter().flatten().map(RestartRule::lower).collect(),
-            startup_probe: container.startup_probe.as_ref().and_then(|p| ProbeShape::lower(p, container)),
-            readiness_probe: container.readiness_probe.as_ref().and_then(|p| ProbeShape::lower(p, container)),
-            liveness_probe: container.liveness_probe.as_ref().and_then(|p| ProbeShape::lower(p, container)),
+            startup_probe: container.startup_probe.as_ref().map(|p| ProbeShape::lower(p, container, interner)),
+            readiness_probe: container.readiness_probe.as_ref().map(|p| ProbeShape::lower(p, container, interner)),
+            liveness_probe: container.liveness_probe.as_ref().map(|p| ProbeShape::lower(p, container, interner)),
             post_start: hooks.and_then(|hooks| hooks.post_start.as_ref()).map(Hook::lower),
             pre_stop: hooks.and_then(|hooks| hooks.pre_stop.as_ref()).map(Hook::lower),
             cpu_limit,
@@ -304,9 +339,10 @@ impl ProbeShape {
         failure_threshold: 3,
         grace_seconds: None,
         handler: ProbeHandler::Exec,
+        target: Sym::EMPTY,
     };
 
-    fn lower(probe: &core::Probe, container: &core::Container) -> Option<ProbeShape> {
+    fn lower(probe: &core::Probe, container: &core::Container, interner: &mut Interner) -> ProbeShape {
         let default = ProbeShape::DEFAULT;
         let seconds = |given: Option<i32>, default: Span| match given {
             Some(seconds) if seconds > 0 => Span::from_secs(seconds as u64),
@@ -314,16 +350,23 @@ impl ProbeShape {
         };
         let threshold = |given: Option<i32>, default: u32| given.and_then(|n| u32::try_from(n).ok()).unwrap_or(default);
         let port = |port: &IntOrString| resolve_port(port, container);
+        let mut target = Sym::EMPTY;
         let handler = if let Some(http) = &probe.http_get {
+            let (scheme, host) = (http.scheme.as_deref().unwrap_or("HTTP"), http.host.as_deref().unwrap_or_default());
+            let host = if host.is_empty() { "{ip}" } else { host };
+            let path = http.path.as_deref().unwrap_or("/");
+            target = interner.sym(&format!("{}://{host}:{}{path}", scheme.to_ascii_lowercase(), port(&http.port)));
             ProbeHandler::Http(port(&http.port))
         } else if let Some(tcp) = &probe.tcp_socket {
             ProbeHandler::Tcp(port(&tcp.port))
         } else if let Some(grpc) = &probe.grpc {
             ProbeHandler::Grpc(u16::try_from(grpc.port).unwrap_or(0))
         } else {
+            let command = probe.exec.as_ref().and_then(|exec| exec.command.as_deref()).unwrap_or_default();
+            target = interner.sym(&command.join(" "));
             ProbeHandler::Exec
         };
-        Some(ProbeShape {
+        ProbeShape {
             initial_delay: seconds(probe.initial_delay_seconds, default.initial_delay),
             period: seconds(probe.period_seconds, default.period),
             timeout: seconds(probe.timeout_seconds, default.timeout),
@@ -331,7 +374,8 @@ impl ProbeShape {
             failure_threshold: threshold(probe.failure_threshold, default.failure_threshold).max(1),
             grace_seconds: probe.termination_grace_period_seconds.map(|s| u32::try_from(s).unwrap_or(0)),
             handler,
-        })
+            target,
+        }
     }
 }
 
@@ -353,5 +397,49 @@ impl Hook {
             Some(sleep) => Hook::Sleep(Span::from_secs(u64::try_from(sleep.seconds).unwrap_or(0))),
             None => Hook::Run,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cluster::{Cluster, ObjectRef};
+
+    /// The limit of a pod with containers of these kinds and limits in MiB.
+    fn limit(containers: &[(char, Option<i64>)], overhead: Option<i64>) -> Option<i64> {
+        let (mut init, mut regular) = (Vec::new(), Vec::new());
+        for (idx, (kind, limit)) in containers.iter().enumerate() {
+            let mut container = json!({"name": format!("c{idx}"), "image": "a"});
+            if let Some(limit) = limit {
+                container["resources"] = json!({"limits": {"ephemeral-storage": format!("{limit}Mi")}});
+            }
+            if *kind == 's' {
+                container["restartPolicy"] = "Always".into();
+            }
+            if *kind == 'r' { regular.push(container) } else { init.push(container) }
+        }
+        let mut spec = json!({"initContainers": init, "containers": regular});
+        if let Some(overhead) = overhead {
+            spec["overhead"] = json!({"ephemeral-storage": format!("{overhead}Mi")});
+        }
+        let mut cluster = Cluster::new(0);
+        let pod = json!({"kind": "Pod", "metadata": {"name": "p", "namespace": "default"}, "spec": spec});
+        let Ok(ObjectRef::Pod(pod)) = cluster.create_from(&pod) else { panic!("a pod") };
+        let spec = cluster.specs.shared(cluster.pod(pod).spec);
+        PodShape::lower(&spec, &mut cluster.interner).disk_limit.map(|bytes| bytes >> 20)
+    }
+
+    #[test]
+    fn init_containers_count_one_by_one_and_sidecars_for_all_that_come_after_them() {
+        let some = |mebibytes: i64| Some(mebibytes);
+        assert_eq!(limit(&[('r', some(10)), ('r', some(20))], None), some(30));
+        assert_eq!(limit(&[('i', some(25)), ('i', some(5)), ('r', some(10))], None), some(25), "not 40");
+        assert_eq!(limit(&[('s', some(8)), ('i', some(25)), ('r', some(10))], None), some(33), "25 beside the sidecar");
+        assert_eq!(limit(&[('i', some(25)), ('s', some(8)), ('r', some(20))], None), some(28));
+        assert_eq!(limit(&[('r', some(10)), ('r', None)], None), some(10), "one without a limit adds nothing");
+        assert_eq!(limit(&[('r', None)], some(5)), None);
+        assert_eq!(limit(&[('r', some(10))], some(5)), some(15));
     }
 }

@@ -54,6 +54,8 @@ impl Kubelets {
         }
         let ready = cx.cluster.words.ready;
         let [reason, message] = ["KubeletNotReady", "node is shutting down"].map(|text| cx.cluster.interner.sym(text));
+        let text = format!("Node {} status is now: NodeNotReady", cx.cluster.name(node));
+        self.note_node(node, "NodeNotReady", &text, cx);
         cx.cluster.set_node_condition(node, ready, ConditionStatus::False, reason, message);
         self.node(node).shutdown_group = 0;
         self.shutdown_step(node, 0, cx);

@@ -79,15 +79,26 @@ impl Kubelets {
             started: !has_startup,
             restarts: row.status.restarts + u32::from(!first),
         };
+        row.fresh = true;
         self.note(w, idx, EventType::Normal, "Created", "Container created", cx);
         self.note(w, idx, EventType::Normal, "Started", "Container started", cx);
         self.plan_exit(w, idx, cx);
         self.watch_pressure(w, idx, cx);
         if let Some(hook) = w.container(idx).post_start {
-            return self.run_post_start(w, idx, hook, cx);
+            self.run_post_start(w, idx, hook, cx);
         }
-        self.begin_probes(w, idx, cx);
-        self.report(w, cx);
+    }
+
+    /// The sync that has started containers is over: their status is told from now on, and their probes begin.
+    pub(super) fn settle_fresh(&mut self, w: &mut Worker, cx: &mut Cx<'_>) -> bool {
+        let mut any = false;
+        for idx in 0..w.rows.len() {
+            if std::mem::take(&mut w.rows[idx].fresh) && w.kind(idx) != ContainerKind::Init {
+                self.begin_probes(w, idx, cx);
+                any = true;
+            }
+        }
+        any
     }
 
     /// A container that runs already when the simulation begins.
@@ -110,7 +121,7 @@ impl Kubelets {
         w.rows[idx].status.ready |= was_ready;
     }
 
-    /// The worker waits for the hook; the container runs beside it.
+    /// The worker waits for the hook; the container runs beside it, of which nobody is told before.
     fn run_post_start(&mut self, w: &mut Worker, idx: usize, hook: Hook, cx: &mut Cx<'_>) {
         let takes = match hook {
             Hook::Sleep(span) => span,
@@ -122,7 +133,6 @@ impl Kubelets {
         };
         w.busy = Busy::PostStart(idx as u8);
         let turn = w.new_turn();
-        self.report(w, cx);
         cx.step(cx.now() + takes, w.pod, PodStep::ContainerStarted, idx, turn);
     }
 
@@ -130,15 +140,10 @@ impl Kubelets {
         w.busy = Busy::Idle;
         if w.rows[idx].running_since().is_some() {
             if w.model(idx).hooks.post_start_fails {
-                let name = cx.cluster.interner.shared_text(w.container(idx).name);
-                let text = format!("PostStartHook failed in container {name}");
-                self.note(w, idx, EventType::Warning, "FailedPostStartHook", &text, cx);
-                let text = format!("FailedPostStartHook: Stopping container {name}");
-                return self.kill_container(w, idx, None, &text, cx);
+                self.note(w, idx, EventType::Warning, "FailedPostStartHook", "PostStartHook failed", cx);
+                self.kill_container(w, idx, None, "FailedPostStartHook", cx);
             }
-            self.begin_probes(w, idx, cx);
         }
-        self.report(w, cx);
     }
 
     /// When and how the instance just started will exit by itself.

@@ -3,9 +3,11 @@
 
 use super::kubelets::{Cx, Kubelets};
 use super::model::StopAfter;
+use super::probing::Which;
 use super::run::end_instance;
 use super::shape::Hook;
 use super::start::{draw, draw_turn};
+use super::sync::restarts_after_kill;
 use super::termination::{self, EXIT_SIGKILL, Stopping};
 use super::worker::{Busy, End, Exit, Row, Stage, Worker};
 use crate::cluster::{ContainerState, ContainerStatus, EventType, PodId, PodPhase, PodStep, Sym, Terminated};
@@ -25,16 +27,27 @@ impl Kubelets {
         let grace = Span::from_secs(u64::from(grace_seconds.unwrap_or(w.shape.grace_seconds)));
         let Some(stopping) = self.stopping(w, idx, cx) else { return };
         let stopped = termination::stop(&stopping, cx.now(), grace);
+        self.foresee_pre_stop_failure(w, idx, grace, cx);
         let previous = w.rows[idx].status.last.map(|last| last.finished);
+        // Until it is gone it is as ready as its probe says: the worker tells nothing before it is done.
         let row = &mut w.rows[idx];
-        row.new_turn();
-        row.status.ready = false;
+        row.unhealthy = None;
         row.exit = Some(Exit { at: stopped.exit, code: stopped.exit_code, oom: false });
         row.snapshot = Some(previous);
         w.busy = Busy::Killing(idx as u8);
         let turn = w.new_turn();
         cx.step(stopped.exit, w.pod, PodStep::ContainerStopped, idx, turn);
-        self.report(w, cx);
+    }
+
+    /// A probe of a container has failed for good: it is stopped and, if it may be, started again.
+    pub(super) fn kill_unhealthy(&mut self, w: &mut Worker, idx: usize, which: Which, cx: &mut Cx<'_>) {
+        let container = w.container(idx);
+        let probe = match which {
+            Which::Startup => container.startup_probe,
+            Which::Readiness | Which::Liveness => container.liveness_probe,
+        };
+        let text = self.kill_text(w, idx, which, restarts_after_kill(w, idx), cx);
+        self.kill_container(w, idx, probe.and_then(|probe| probe.grace_seconds), &text, cx);
     }
 
     /// A rule wants all containers to start again in place: all are killed without grace, and forgotten.
@@ -58,10 +71,13 @@ impl Kubelets {
         w.end = Some(end);
         w.wake_turn = w.wake_turn.wrapping_add(1);
         w.busy = Busy::Idle;
+        self.settle_fresh(w, cx);
+        self.stop_liveness_and_startup(w, cx);
         for idx in 0..w.rows.len() {
             if w.rows[idx].running_since().is_some() {
                 let name = cx.cluster.interner.shared_text(w.container(idx).name);
                 self.note(w, idx, EventType::Normal, "Killing", &format!("Stopping container {name}"), cx);
+                self.foresee_pre_stop_failure(w, idx, grace, cx);
             }
         }
         let until = self.plan_stops(w, grace, cx);
@@ -87,19 +103,32 @@ impl Kubelets {
         last
     }
 
+    /// A preStop hook that fails says so when it does; the stop goes on (kubelet, `kuberuntime_container.go`
+    /// `executePreStopHook`).
+    fn foresee_pre_stop_failure(&self, w: &Worker, idx: usize, grace: Span, cx: &mut Cx<'_>) {
+        let fails = w.model(idx).hooks.pre_stop_fails && w.container(idx).pre_stop == Some(Hook::Run);
+        let (takes, row) = (pre_stop_takes(w, idx, cx), &w.rows[idx]);
+        if !fails || grace.is_zero() || row.running_since().is_none() || grace < takes {
+            return;
+        }
+        match takes.is_zero() {
+            true => self.pre_stop_failed(w, idx, cx),
+            false => cx.step(cx.now() + takes, w.pod, PodStep::PreStopFailed, idx, row.turn),
+        }
+    }
+
+    pub(super) fn pre_stop_failed(&self, w: &Worker, idx: usize, cx: &mut Cx<'_>) {
+        if w.rows[idx].running_since().is_some() {
+            self.note(w, idx, EventType::Warning, "FailedPreStopHook", "PreStopHook failed", cx);
+        }
+    }
+
     /// How a container would stop, if it runs.
     fn stopping(&self, w: &Worker, idx: usize, cx: &Cx<'_>) -> Option<Stopping> {
         let (row, model, container) = (&w.rows[idx], w.model(idx), w.container(idx));
         row.running_since()?;
         let turn = draw_turn(idx, row.status.restarts);
-        let pre_stop = match container.pre_stop {
-            None => Span::ZERO,
-            Some(Hook::Sleep(span)) => span,
-            Some(Hook::Run) => match &model.hooks.pre_stop {
-                None => Span::ZERO,
-                Some(takes) => draw(takes, Purpose::Stop, turn | 1 << 30, w, cx),
-            },
-        };
+        let pre_stop = pre_stop_takes(w, idx, cx);
         let reaction = match &model.stop.after {
             None => draw(&self.options.stop, Purpose::Stop, turn, w, cx),
             Some(StopAfter::Never) => Span::MAX,
@@ -135,8 +164,8 @@ impl Kubelets {
             w.busy = Busy::HookFailed;
             w.wake_turn = w.wake_turn.wrapping_add(1);
             cx.step(self.noticed(w, cx.now()), w.pod, PodStep::Restart, 0, w.wake_turn);
+            self.report(w, cx);
         }
-        self.report(w, cx);
     }
 
     /// All containers are gone without a trace: initialization begins again in the same sandbox, and no back-off counts.
@@ -201,6 +230,19 @@ impl Kubelets {
         let end = End { phase: Some(PodPhase::Failed), reason: words.deadline_exceeded, message, ..End::default() };
         let grace = Span::from_secs(u64::from(w.shape.grace_seconds));
         self.terminate(w, end, grace, cx);
+    }
+}
+
+/// How long the preStop hook of a container takes.
+fn pre_stop_takes(w: &Worker, idx: usize, cx: &Cx<'_>) -> Span {
+    let turn = draw_turn(idx, w.rows[idx].status.restarts);
+    match w.container(idx).pre_stop {
+        None => Span::ZERO,
+        Some(Hook::Sleep(span)) => span,
+        Some(Hook::Run) => match &w.model(idx).hooks.pre_stop {
+            None => Span::ZERO,
+            Some(takes) => draw(takes, Purpose::Stop, turn | 1 << 30, w, cx),
+        },
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::backoff::{self, BACKOFF_RESET};
 use super::kubelets::{Cx, Kubelets};
+use super::probing::Which;
 use super::restart::{Decision, decide};
 use super::shape::ContainerKind;
 use super::worker::{Busy, End, Row, Stage, Worker};
@@ -14,6 +15,8 @@ use rand_chacha::rand_core::Rng;
 enum Action {
     /// Make the sandbox.
     MakeSandbox,
+    /// Stop a container of which a probe has failed for good.
+    Kill(usize, Which),
     /// Start a container; the instance of which back-off counts, if any, finished then.
     Start(usize, Option<Time>),
     /// Stop everything and start from the first init container.
@@ -65,8 +68,11 @@ enum Need {
 impl Kubelets {
     /// One sync after the other until there is nothing to do or something takes time.
     pub(super) fn sync(&mut self, w: &mut Worker, cx: &mut Cx<'_>) {
+        let mut changed = false;
         while w.stage == Stage::Active && w.busy == Busy::Idle {
+            changed |= self.notice_exits(w, cx);
             match self.next_action(w, cx) {
+                Action::Kill(idx, which) => self.kill_unhealthy(w, idx, which, cx),
                 Action::MakeSandbox => self.make_sandbox(w, cx),
                 Action::Start(idx, finished) => self.start_container(w, idx, finished, cx),
                 Action::RestartAll(idx) => self.restart_all(w, idx, cx),
@@ -75,7 +81,11 @@ impl Kubelets {
                     self.terminate(w, End { phase, ..End::default() }, grace, cx);
                 }
                 Action::Wait(until) => {
+                    changed |= self.settle_fresh(w, cx);
                     self.show_back_offs(w, cx);
+                    if changed {
+                        self.nudge(w, cx);
+                    }
                     self.wake_at(w, until, cx);
                     return;
                 }
@@ -86,6 +96,10 @@ impl Kubelets {
     fn next_action(&self, w: &Worker, cx: &Cx<'_>) -> Action {
         if !w.sandbox {
             return Action::MakeSandbox;
+        }
+        let unhealthy = |row: &Row| row.unhealthy.filter(|_| row.running_since().is_some());
+        if let Some((idx, which)) = w.rows.iter().enumerate().find_map(|(idx, row)| Some((idx, unhealthy(row)?))) {
+            return Action::Kill(idx, which);
         }
         let (now, mut wake) = (cx.now(), Wake::NEVER);
         if !w.initialized
@@ -210,7 +224,7 @@ fn need(w: &Worker, idx: usize, now: Time) -> Need {
 }
 
 /// Whether a container that the kubelet itself has killed starts again: always, unless it is never to be restarted.
-fn restarts_after_kill(w: &Worker, idx: usize) -> bool {
+pub(super) fn restarts_after_kill(w: &Worker, idx: usize) -> bool {
     w.container(idx).restart_policy.unwrap_or(w.shape.restart_policy) != crate::cluster::RestartPolicy::Never
 }
 

@@ -14,6 +14,10 @@ pub enum Signal {
     NodeFs,
     /// `imagefs.available`
     ImageFs,
+    /// `nodefs.inodesFree`
+    NodeFsInodes,
+    /// `imagefs.inodesFree`
+    ImageFsInodes,
     /// `pid.available`
     Pid,
 }
@@ -35,7 +39,7 @@ pub const PRESSURES: [Pressure; 3] = [Pressure::Memory, Pressure::Disk, Pressure
 /// An amount as written: a quantity, or a share of the capacity.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Amount {
-    /// In bytes, or a number of processes.
+    /// In bytes, or a number of inodes or processes.
     Absolute(i64),
     /// Of the capacity, 0 to 1.
     Share(f64),
@@ -89,10 +93,12 @@ pub struct Verdict {
 
 impl Signal {
     /// All signals with their names.
-    pub const ALL: [(Signal, &'static str); 4] = [
+    pub const ALL: [(Signal, &'static str); 6] = [
         (Signal::Memory, "memory.available"),
         (Signal::NodeFs, "nodefs.available"),
         (Signal::ImageFs, "imagefs.available"),
+        (Signal::NodeFsInodes, "nodefs.inodesFree"),
+        (Signal::ImageFsInodes, "imagefs.inodesFree"),
         (Signal::Pid, "pid.available"),
     ];
 
@@ -105,17 +111,18 @@ impl Signal {
     pub fn pressure(self) -> Pressure {
         match self {
             Signal::Memory => Pressure::Memory,
-            Signal::NodeFs | Signal::ImageFs => Pressure::Disk,
+            Signal::NodeFs | Signal::ImageFs | Signal::NodeFsInodes | Signal::ImageFsInodes => Pressure::Disk,
             Signal::Pid => Pressure::Pid,
         }
     }
 
     /// The resource that is reclaimed.
     pub fn resource(self) -> &'static str {
-        match self.pressure() {
-            Pressure::Memory => "memory",
-            Pressure::Disk => "ephemeral-storage",
-            Pressure::Pid => "pids",
+        match self {
+            Signal::Memory => "memory",
+            Signal::NodeFs | Signal::ImageFs => "ephemeral-storage",
+            Signal::NodeFsInodes | Signal::ImageFsInodes => "inodes",
+            Signal::Pid => "pids",
         }
     }
 }
@@ -150,13 +157,15 @@ impl SignalThreshold {
         SignalThreshold { signal, value, min_reclaim: Amount::ZERO, grace: None }
     }
 
-    /// The defaults on Linux: `memory.available<100Mi`, `nodefs.available<10%`, `imagefs.available<15%` (`evictionHard`; those of
-    /// inodes are not modelled).
+    /// The defaults on Linux: `memory.available<100Mi`, `nodefs.available<10%`, `nodefs.inodesFree<5%`, `imagefs.available<15%`,
+    /// `imagefs.inodesFree<5%` (kubelet, `DefaultEvictionHard`).
     pub fn defaults() -> Vec<SignalThreshold> {
         vec![
             SignalThreshold::hard(Signal::Memory, Amount::Absolute(100 << 20)),
             SignalThreshold::hard(Signal::NodeFs, Amount::Share(0.1)),
+            SignalThreshold::hard(Signal::NodeFsInodes, Amount::Share(0.05)),
             SignalThreshold::hard(Signal::ImageFs, Amount::Share(0.15)),
+            SignalThreshold::hard(Signal::ImageFsInodes, Amount::Share(0.05)),
         ]
     }
 
@@ -258,6 +267,18 @@ mod tests {
         assert_eq!(turn(&mut monitor, &[threshold], 199, 10), (true, true));
         assert_eq!(turn(&mut monitor, &[threshold], 299, 20), (true, true));
         assert_eq!(turn(&mut monitor, &[threshold], 300, 30), (true, false));
+    }
+
+    #[test]
+    fn inodes_are_watched_as_disk_and_reclaimed_as_inodes() {
+        let defaults = SignalThreshold::defaults();
+        let seen = [left(Signal::NodeFsInodes, 49), left(Signal::ImageFsInodes, 50)];
+        let verdict = Monitor::default().turn(&defaults, &seen, Time::ZERO, Span::ZERO);
+        assert_eq!(verdict.pressures, [false, true, false]);
+        let met: Vec<Signal> = verdict.act.iter().map(|&idx| defaults[idx].signal).collect();
+        assert_eq!(met, [Signal::NodeFsInodes], "5% of 1000 is 50: exactly as much is enough");
+        assert_eq!(met[0].resource(), "inodes");
+        assert_eq!(Signal::parse("imagefs.inodesFree"), Some(Signal::ImageFsInodes));
     }
 
     #[test]

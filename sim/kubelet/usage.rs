@@ -19,6 +19,9 @@ impl Part<'_> {
     }
 }
 
+/// A filesystem has one inode for so many bytes, unless the configuration says otherwise (mke2fs, `inode_ratio`).
+const BYTES_PER_INODE: i64 = 16_384;
+
 impl Kubelets {
     /// What the running containers of a pod use at `at`: thousandths of a core, and bytes. `None` if no model says so.
     pub fn usage(&self, pod: PodId, at: Time) -> Option<(i64, i64)> {
@@ -49,9 +52,11 @@ impl Kubelets {
         let varies = |usage: Option<&Usage>| usage.is_some_and(Usage::varies);
         pods.filter(|w| w.stage != Stage::Ended).any(|w| {
             let models = w.behaviour.containers.iter().map(|model| &model.usage);
-            w.behaviour.volumes.iter().any(|usage| varies(usage.as_ref()))
+            let mut volumes = w.behaviour.volumes.iter().chain(&w.behaviour.volume_inodes);
+            volumes.any(|usage| varies(usage.as_ref()))
                 || models.into_iter().any(|usage| {
-                    varies(usage.memory.as_ref()) || varies(usage.disk.as_ref()) || varies(usage.pids.as_ref())
+                    let all = [&usage.memory, &usage.disk, &usage.pids, &usage.inodes];
+                    all.into_iter().any(|usage| varies(usage.as_ref()))
                 })
         })
     }
@@ -89,6 +94,24 @@ impl Kubelets {
             }
             (None, None) => {}
         }
+        let inodes = |given: Option<i64>, bytes: Option<i64>| given.or_else(|| bytes.map(|b| b / BYTES_PER_INODE));
+        let node_inodes = inodes(self.options.node_fs_inodes, disk);
+        let image_inodes = inodes(self.options.image_fs_inodes, self.options.image_fs_bytes);
+        match (node_inodes, self.options.image_fs_bytes.and(image_inodes)) {
+            (Some(all), None) => {
+                let used = used(Signal::NodeFsInodes).saturating_add(used(Signal::ImageFsInodes));
+                push(Signal::NodeFsInodes, all, used);
+                push(Signal::ImageFsInodes, all, used);
+            }
+            (node, image) => {
+                if let Some(all) = node {
+                    push(Signal::NodeFsInodes, all, used(Signal::NodeFsInodes));
+                }
+                if let Some(all) = image {
+                    push(Signal::ImageFsInodes, all, used(Signal::ImageFsInodes));
+                }
+            }
+        }
         push(Signal::Pid, self.options.max_pids, used(Signal::Pid));
         out
     }
@@ -119,6 +142,8 @@ pub(super) fn pod_usage(w: &Worker, signal: Signal, at: Time) -> Option<i64> {
         Signal::Memory => sum(running(w, |model| model.usage.memory.as_ref()).chain(volumes(w, true)), at),
         Signal::NodeFs => sum(volumes(w, false), at),
         Signal::ImageFs => sum(running(w, |model| model.usage.disk.as_ref()), at),
+        Signal::NodeFsInodes => sum(volume_inodes(w), at),
+        Signal::ImageFsInodes => sum(running(w, |model| model.usage.inodes.as_ref()), at),
         Signal::Pid => sum(running(w, |model| model.usage.pids.as_ref()), at),
     }
 }
@@ -126,6 +151,19 @@ pub(super) fn pod_usage(w: &Worker, signal: Signal, at: Time) -> Option<i64> {
 /// All that a pod has on disk.
 pub(super) fn pod_disk(w: &Worker, at: Time) -> Option<i64> {
     sum(running(w, |model| model.usage.disk.as_ref()).chain(volumes(w, false)), at)
+}
+
+/// All inodes that a pod has on disk.
+pub(super) fn pod_inodes(w: &Worker, at: Time) -> Option<i64> {
+    sum(running(w, |model| model.usage.inodes.as_ref()).chain(volume_inodes(w)), at)
+}
+
+/// Inodes of the volumes of a pod that lie on disk.
+fn volume_inodes(w: &Worker) -> impl Iterator<Item = Part<'_>> {
+    let live = w.sandbox && w.stage != Stage::Ended;
+    let volumes = w.shape.empty_dirs.iter().zip(&w.behaviour.volume_inodes);
+    let on_disk = volumes.filter(move |(volume, _)| live && !volume.in_memory);
+    on_disk.filter_map(|(_, usage)| Some(Part { usage: usage.as_ref()?, since: w.since }))
 }
 
 /// Whether a container of a pod uses more memory at one time than at another.
@@ -140,6 +178,7 @@ pub(super) fn container_usage(w: &Worker, idx: usize, signal: Signal, at: Time) 
     let usage = match signal {
         Signal::Memory => usage.memory.as_ref()?,
         Signal::NodeFs | Signal::ImageFs => usage.disk.as_ref()?,
+        Signal::NodeFsInodes | Signal::ImageFsInodes => usage.inodes.as_ref()?,
         Signal::Pid => usage.pids.as_ref()?,
     };
     Some(Part { usage, since }.at(at))
@@ -150,14 +189,16 @@ fn most(w: &Worker, signal: Signal) -> i64 {
     let containers = w.behaviour.containers.iter().filter_map(|model| match signal {
         Signal::Memory => model.usage.memory.as_ref(),
         Signal::ImageFs => model.usage.disk.as_ref(),
+        Signal::ImageFsInodes => model.usage.inodes.as_ref(),
         Signal::Pid => model.usage.pids.as_ref(),
-        Signal::NodeFs => None,
+        Signal::NodeFs | Signal::NodeFsInodes => None,
     });
-    let volumes = w.shape.empty_dirs.iter().zip(&w.behaviour.volumes);
+    let usages = if signal == Signal::NodeFsInodes { &w.behaviour.volume_inodes } else { &w.behaviour.volumes };
+    let volumes = w.shape.empty_dirs.iter().zip(usages);
     let volumes = volumes.filter(|(volume, _)| match signal {
         Signal::Memory => volume.in_memory,
-        Signal::NodeFs => !volume.in_memory,
-        Signal::ImageFs | Signal::Pid => false,
+        Signal::NodeFs | Signal::NodeFsInodes => !volume.in_memory,
+        Signal::ImageFs | Signal::ImageFsInodes | Signal::Pid => false,
     });
     let volumes = volumes.filter_map(|(_, usage)| usage.as_ref());
     containers.chain(volumes).map(|usage| usage.most() as i64).fold(0, i64::saturating_add)

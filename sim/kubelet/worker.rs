@@ -6,7 +6,8 @@ use smallvec::SmallVec;
 
 use super::backoff::BackOff;
 use super::model::{Behaviour, ContainerModel};
-use super::probe::{Counter, Observed};
+use super::probe::{Counter, Observed, Stretch};
+use super::probing::Which;
 use super::resize::Resize;
 use super::shape::{ContainerKind, ContainerShape, PodShape};
 use crate::cluster::{ContainerState, ContainerStatus, NodeId, PodId, PodPhase, Sym, Terminated};
@@ -115,12 +116,16 @@ pub(super) struct Row {
     /// Set by a kill of the kubelet until the sync that follows it: when the instance before the killed one finished, if there
     /// was one. That sync still compares back-off with it.
     pub snapshot: Option<Option<Time>>,
+    /// Started by the sync under way: its status is told and its probes begin when that sync is over.
+    pub fresh: bool,
+    /// The probe that has failed for good: the next sync kills the container.
+    pub unhealthy: Option<Which>,
     /// Its probes; `None` while nothing is known of any.
     probes: Option<Box<Probes>>,
 }
 
 /// The probes of a container.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Probes {
     pub startup: Probing,
     pub readiness: Probing,
@@ -137,23 +142,32 @@ pub(super) struct Exit {
 }
 
 /// The state of one probe of a container.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Probing {
+    /// Whether it ticks: not on hold, and not waiting for the startup probe.
+    pub active: bool,
     /// What its ticks are counted from.
     pub anchor: Time,
+    /// What the ticks before `from` have come to.
     pub counter: Counter,
+    /// The ticks at or after this are not counted yet.
+    pub from: Time,
+    /// The next change of the stored result.
     pub next: Option<Observed>,
-    /// The first failing tick, of which an event tells.
-    pub warn_at: Time,
+    /// What the counter is after that change.
+    pub after: Counter,
+    /// The next failing ticks in a row, and when the first of them is noticed: an event tells of it.
+    pub failures: Option<(Time, Stretch)>,
+    /// Whether an event has told of the last failing ticks.
+    pub told: bool,
+    /// Whether a service that it depends on has no endpoint that is ready.
+    pub lacks: bool,
 }
 
 impl Probing {
-    pub(super) const IDLE: Probing = Probing {
-        anchor: Time::ZERO,
-        counter: Counter { stored: false, last: None, run: 0 },
-        next: None,
-        warn_at: Time::NEVER,
-    };
+    pub(super) fn stop(&mut self) {
+        (self.active, self.next, self.failures, self.told) = (false, None, None, false);
+    }
 }
 
 impl Row {
@@ -172,13 +186,42 @@ impl Row {
             retry_at: Time::ZERO,
             show_at: Time::ZERO,
             snapshot: None,
+            fresh: false,
+            unhealthy: None,
             probes: None,
         }
     }
 
     pub(super) fn probes(&mut self) -> &mut Probes {
-        let idle = Probes { startup: Probing::IDLE, readiness: Probing::IDLE, liveness: Probing::IDLE };
-        self.probes.get_or_insert_with(|| Box::new(idle))
+        self.probes.get_or_insert_default()
+    }
+
+    /// One of its probes.
+    pub(super) fn probing(&mut self, which: Which) -> &mut Probing {
+        match which {
+            Which::Startup => &mut self.probes().startup,
+            Which::Readiness => &mut self.probes().readiness,
+            Which::Liveness => &mut self.probes().liveness,
+        }
+    }
+
+    /// A probe, if anything is known of any.
+    pub(super) fn known_probe(&self, which: Which) -> Option<&Probing> {
+        let probes = self.probes.as_deref()?;
+        Some(match which {
+            Which::Startup => &probes.startup,
+            Which::Readiness => &probes.readiness,
+            Which::Liveness => &probes.liveness,
+        })
+    }
+
+    /// No probe ticks any more; what has been counted stays.
+    pub(super) fn stop_probes(&mut self) {
+        if let Some(probes) = self.probes.as_deref_mut() {
+            for probing in [&mut probes.startup, &mut probes.readiness, &mut probes.liveness] {
+                probing.stop();
+            }
+        }
     }
 
     pub(super) fn forget_probes(&mut self) {

@@ -409,6 +409,8 @@ impl Loader<'_> {
             return Err(unknown);
         }
         scenario.steps.extend(steps);
+        let unknown = super::services::unknown_services(&document, &spec.models, &scenario.objects, &scenario.steps);
+        self.warnings.extend(unknown);
         scenario.faults = faults;
         scenario.workload = super::workload::sources(&document, &spec.workload, &self.folder, &mut self.warnings)?;
         let mut errors = Vec::new();

@@ -13,6 +13,7 @@ mod metrics;
 mod nodes;
 mod objects;
 mod overrides;
+mod services;
 mod steps;
 mod typed;
 mod workload;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{rfc3339, rfc3339_micro};
 use crate::cluster::ids::{EventId, ObjectRef, Sym};
 use crate::cluster::meta::uid_text;
-use crate::cluster::recorder::EventType;
+use crate::cluster::recorder::{EventRecord, EventType};
 use crate::cluster::store::Cluster;
 
 impl Cluster {
@@ -30,10 +30,16 @@ impl Cluster {
         }
         involved.insert("uid".into(), uid_text(self.meta(record.object).uid).into());
         if record.container != Sym::EMPTY {
-            let path = format!("spec.containers{{{}}}", self.interner.text(record.container));
+            let list = if self.is_init_container(record) { "initContainers" } else { "containers" };
+            let path = format!("spec.{list}{{{}}}", self.interner.text(record.container));
             involved.insert("fieldPath".into(), path.into());
         }
         let source = self.interner.text(record.source);
+        let host = self.event_host(record);
+        let mut written_by = json!({ "component": source });
+        if !host.is_empty() {
+            written_by["host"] = host.into();
+        }
         // events.k8s.io/v1: an event time, no first and last timestamp, no count, a reporting controller.
         let newer = record.is_series;
         let (first, last) = if newer { (Value::Null, Value::Null) } else { (time(record.first), time(record.last)) };
@@ -57,9 +63,26 @@ impl Cluster {
             "series": if newer && record.count > 1 {
                 json!({"count": record.count, "lastObservedTime": rfc3339_micro(self.epoch_seconds, record.last)})
             } else { Value::Null },
-            "source": if newer { json!({}) } else { json!({ "component": source }) },
+            "source": if newer { json!({}) } else { written_by },
             "reportingComponent": source,
-            "reportingInstance": "",
+            "reportingInstance": host,
         })
+    }
+
+    /// Whether an event is about an init container, sidecars included.
+    fn is_init_container(&self, record: &EventRecord) -> bool {
+        let ObjectRef::Pod(pod) = record.object else { return false };
+        let spec = self.spec_of(pod);
+        spec.container_names.iter().take(spec.n_init_containers).any(|&name| name == record.container)
+    }
+
+    /// The machine on which an event was recorded: kubelets name theirs.
+    fn event_host(&self, record: &EventRecord) -> &str {
+        let node = match record.object {
+            ObjectRef::Pod(pod) => self.pod(pod).node,
+            ObjectRef::Node(node) => Some(node),
+            ObjectRef::Object(_) => None,
+        };
+        node.filter(|_| record.source == self.words.kubelet).map_or("", |node| self.name(node))
     }
 }

@@ -21,6 +21,12 @@ impl Cluster {
             Ok(Value::Object(fields)) => fields,
             _ => Map::new(),
         };
+        // Go leaves an empty name out.
+        for secret in spec.get_mut("imagePullSecrets").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(fields) = secret.as_object_mut() {
+                fields.retain(|_, name| name != "");
+            }
+        }
         if let Some(name) = pod.node.map(|node| self.node(node).meta.name).or(pod.missing_node) {
             spec.insert("nodeName".into(), self.interner.text(name).into());
         }
@@ -84,10 +90,15 @@ impl Cluster {
         Value::Object(out)
     }
 
-    /// What a container that runs has been granted, and has, while that is not what its spec wants.
+    /// What a container has been granted, and what it has: of one that runs, the resources in effect (kubelet, `kubelet_pods.go`
+    /// `convertToAPIContainerStatuses`).
     fn add_resources(&self, id: PodId, name: &str, state: &ContainerStatus, status: &mut Value) {
         let runs = matches!(state.state, ContainerState::Running { .. });
-        if !runs || self.pod(id).resized.is_none() {
+        let tells = match self.tells_resources {
+            true => !state.never_ran(),
+            false => runs && self.pod(id).resized.is_some(),
+        };
+        if !tells {
             return;
         }
         let of = |spec: &core::PodSpec| {
@@ -98,8 +109,11 @@ impl Cluster {
         if let Some(requests) = allocated.and_then(|resources| resources.requests) {
             status["allocatedResources"] = json!(requests);
         }
-        if let Some(resources) = of(&self.specs.get(self.actual_spec(id)).typed) {
+        let in_effect = if runs { self.actual_spec(id) } else { self.allocated_spec(id) };
+        if let Some(resources) = of(&self.specs.get(in_effect).typed) {
             status["resources"] = json!(resources);
+        } else if self.tells_resources {
+            status["resources"] = json!({});
         }
     }
 
@@ -121,7 +135,7 @@ impl Cluster {
         let run_id =
             |run: u32| format!("containerd://{}", uid_text(pod.meta.uid << 20 | (idx as u64) << 16 | u64::from(run)));
         let image = spec.image.clone().unwrap_or_default();
-        let never_ran = matches!(status.state, ContainerState::Waiting { .. }) && status.last.is_none();
+        let never_ran = status.never_ran();
         let mut out = Map::new();
         out.insert("name".into(), spec.name.as_str().into());
         out.insert("image".into(), image.as_str().into());

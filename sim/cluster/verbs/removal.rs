@@ -149,7 +149,7 @@ impl Cluster {
             }
         }
         self.uids.remove(&uid);
-        self.events.forget(object);
+        self.events.forget(object, self.now);
         self.unlink_owners(object);
         self.meta_mut(object).removed = true;
         self.wrote(object, What::Removed);

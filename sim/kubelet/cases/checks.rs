@@ -110,7 +110,7 @@ fn on_hold(row: &Value) -> Option<Value> {
     let shape = ProbeShape { failure_threshold: threshold, ..ProbeShape::DEFAULT };
     let mut counter = Counter::new(true);
     counter.count(false, u64::from(threshold), &shape);
-    let failed = !counter.stored;
+    let failed = counter.stored == Some(false);
     // On hold nothing is counted; the instance that follows begins as alive.
     let mut trial = Trial::new(json!([{"probes": {"liveness": {"failAt": [{"at": "5s"}]}}}]))?;
     let mut probe = probe(10);

@@ -10,11 +10,18 @@ use crate::kubelet::backoff::{BackOffLimits, INITIAL_BACKOFF, MAX_BACKOFF, crash
 const MAX_STARTS: usize = 10_000;
 
 pub(super) fn starts(row: &Value) -> Option<Value> {
+    if !(row["config"].is_null()
+        || row["config"] == "default"
+        || row["config"]["maxContainerRestartPeriod"].is_number())
+    {
+        return None;
+    }
     let limits = limits(row);
     if let Some(delays) = row["expect_delays"].as_array() {
         return answer("expect_delays", delays_of(limits, delays.len().min(MAX_STARTS)));
     }
     let run = Span::from_secs_f64(row["run"].as_f64()?);
+    super::said_number(&row["exit"])?;
     let wanted = row["expect_starts"].as_array()?.len().min(MAX_STARTS);
     let (mut entry, mut at, mut starts) = (None, Time::ZERO, Vec::new());
     for _ in 0..wanted {

@@ -28,7 +28,7 @@ pub(super) fn case(row: &Value) -> Option<Value> {
         return failing_post_start();
     }
     match row["event"].as_str() {
-        Some("container crashes by itself") => return crash_with_hook(),
+        Some("container crashes by itself") if row["preStop"] == "defined" => return crash_with_hook(),
         Some(event) if event.starts_with("deletion while probeGrace ") => {
             let [probe, pod] = numbers(event)[..] else { return None };
             return deleted_with_probe_grace(probe, pod);
@@ -71,7 +71,8 @@ fn twice(grace: f64, later: f64, other: f64) -> Option<Time> {
 
 fn deadline(row: &Value) -> Option<Value> {
     let deadline = row["activeDeadlineSeconds"].as_i64()?;
-    let start = row["container_start"].as_f64().unwrap_or(0.0);
+    let start = super::said_number(&row["container_start"])?.unwrap_or(0.0);
+    super::said_number(&row["startTime"])?.is_none_or(|start| start == 0.0).then_some(())?;
     let models = json!([{"startup": format!("{start}s")}]);
     let mut trial = Trial::new(models)?;
     let pod = trial.pod("p", one(json!({}), json!({"activeDeadlineSeconds": deadline})))?;
@@ -203,6 +204,15 @@ pub(super) fn out_of_memory(row: &Value) -> Option<Value> {
 /// `{r: {cpu: 100m, mem: 1Gi}, l: {...}}` for each container, `i: true` or `init: true` for an init container.
 fn class(containers: &[Value]) -> Option<Value> {
     let (mut init, mut regular) = (Vec::new(), Vec::new());
+    let plain =
+        |list: &Value| list.as_object().is_none_or(|list| list.values().all(|one| super::amount(one).is_some()));
+    let known = |container: &Value| {
+        let members = container.as_object()?;
+        let keys = members.keys().all(|key| ["r", "l", "i", "init"].contains(&key.as_str()));
+        let lists = ["r", "l"].iter().all(|key| plain(&container[*key]) && !container[*key].is_string());
+        (keys && lists).then_some(())
+    };
+    containers.iter().try_for_each(known)?;
     for (nth, container) in containers.iter().enumerate() {
         let list = |key: &str| -> Map<String, Value> {
             let entries = container[key].as_object().into_iter().flatten();

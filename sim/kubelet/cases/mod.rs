@@ -72,12 +72,13 @@ fn numbers(text: &str) -> Vec<f64> {
     parts.filter_map(|part| part.trim_matches('.').parse().ok()).collect()
 }
 
-/// Whether an answer agrees with what its row expects. Members that are not answered do not count, and a remark in parentheses behind
-/// an expected text is no part of it.
+/// Whether an answer agrees with what its row expects. Every member must be answered; a remark in parentheses behind an expected text is no
+/// part of it.
 pub fn agrees(want: &Value, got: &Value) -> bool {
     match (want, got) {
         (Value::Object(want), Value::Object(got)) => {
-            got.iter().all(|(key, got)| want.get(key).is_some_and(|want| agrees(want, got)))
+            let answered = want.keys().all(|key| got.contains_key(key) || key == "note");
+            answered && got.iter().all(|(key, got)| want.get(key).is_some_and(|want| agrees(want, got)))
         }
         (Value::Number(want), Value::Number(got)) => want.as_f64() == got.as_f64(),
         (Value::Array(want), Value::Array(got)) => {
@@ -88,6 +89,16 @@ pub fn agrees(want: &Value, got: &Value) -> bool {
         }
         _ => want == got,
     }
+}
+
+/// A number if something is said; `None` if what is said is no number.
+fn said_number(value: &Value) -> Option<Option<f64>> {
+    if value.is_null() { Some(None) } else { value.as_f64().map(Some) }
+}
+
+/// A flag, or `false` if nothing is said; `None` if what is said is no flag.
+fn said_flag(value: &Value) -> Option<bool> {
+    if value.is_null() { Some(false) } else { value.as_bool() }
 }
 
 /// A member called `name` with this value.

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use smallvec::SmallVec;
 
-use super::{amount, answer};
+use super::endings::verdict;
+use super::trial::{Trial, one};
+use super::{amount, answer, said_flag};
 use crate::api::qos::QosClass;
 use crate::cluster::{
     Conditions, ContainerState, ContainerStatus, Interner, PodPhase, RestartPolicy, Sym, Terminated, Words,
@@ -44,6 +46,7 @@ fn container(kind: ContainerKind) -> ContainerShape {
 
 fn pod(restart_policy: RestartPolicy) -> PodShape {
     PodShape {
+        disk_limit: None,
         containers: Vec::new(),
         n_init: 0,
         restart_policy,
@@ -99,8 +102,9 @@ pub(super) fn phase(row: &Value) -> Option<Value> {
         }
     }
     shape.n_init = shape.containers.iter().filter(|container| container.kind != ContainerKind::Regular).count();
-    let flag = |key: &str| row[key].as_bool().unwrap_or(false);
-    let flags = PhaseFlags { terminal: flag("terminal"), initialized: flag("initialized"), is_static: flag("static") };
+    let flag = |key: &str| said_flag(&row[key]);
+    let flags =
+        PhaseFlags { terminal: flag("terminal")?, initialized: flag("initialized")?, is_static: flag("static")? };
     let computed = compute_phase(&shape, &statuses, flags);
     let shown = row["apiPhase"].as_str().and_then(PodPhase::parse).filter(|phase| phase.is_terminal());
     answer("expect", shown.unwrap_or(computed).as_str())
@@ -145,17 +149,24 @@ pub(super) fn restart(row: &Value) -> Option<Value> {
     let exit_code = i32::try_from(row["exit"].as_i64()?).ok()?;
     let mut shape = pod(read_restart_policy(row["pod"].as_str()?)?);
     let mut regular = container(ContainerKind::Regular);
-    regular.restart_policy = row["container"].as_str().and_then(read_restart_policy);
+    if !row["container"].is_null() {
+        regular.restart_policy = Some(read_restart_policy(row["container"].as_str()?)?);
+    }
     for rule in row["rules"].as_array().into_iter().flatten() {
-        let values = rule["values"].as_array()?.iter().filter_map(Value::as_i64);
+        let values = rule["values"].as_array()?.iter().map(Value::as_i64).collect::<Option<Vec<_>>>()?;
+        let known = |key: &str, words: &[&str]| rule[key].as_str().filter(|word| words.contains(word));
+        known("action", &["Restart", "RestartAllContainers"]).and(known("op", &["In", "NotIn"]))?;
         regular.restart_rules.push(RestartRule {
             all_containers: rule["action"] == "RestartAllContainers",
             not_in: rule["op"] == "NotIn",
-            values: values.filter_map(|value| i32::try_from(value).ok()).collect(),
+            values: values.into_iter().filter_map(|value| i32::try_from(value).ok()).collect(),
         });
     }
     if regular.restart_policy.is_none() && !regular.restart_rules.is_empty() {
-        return answer("expect", "rejected by validation (rules need container restartPolicy)");
+        let rules: Vec<Value> = row["rules"].as_array()?.iter().map(api_rule).collect();
+        let container = json!({"name": "c", "image": "a", "restartPolicyRules": rules});
+        let spec = json!({"restartPolicy": row["pod"], "containers": [container]});
+        return verdict(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}));
     }
     shape.containers.push(regular);
     answer(
@@ -168,12 +179,24 @@ pub(super) fn restart(row: &Value) -> Option<Value> {
     )
 }
 
+/// `{action, op, values}` as the API has it.
+fn api_rule(rule: &Value) -> Value {
+    json!({"action": rule["action"], "exitCodes": {"operator": rule["op"], "values": rule["values"]}})
+}
+
 pub(super) fn image(row: &Value) -> Option<Value> {
     if let (Some("Never"), Some(false)) = (row["policy"].as_str(), row["present"].as_bool()) {
-        return answer("expect", json!({"waiting": "ErrImageNeverPull", "phase": "Pending"}));
+        let mut trial = Trial::new(json!([]))?;
+        let pod = trial.pod("p", one(json!({"imagePullPolicy": "Never"}), json!({})))?;
+        trial.run_to(30.0);
+        return answer("expect", json!({"waiting": trial.states(pod, 0).last()?, "phase": trial.phase(pod).as_str()}));
     }
     let image = row["image"].as_str()?;
-    answer("expect", PullPolicy::of(row["policy"].as_str(), image).as_str())
+    let policy = match &row["policy"] {
+        Value::Null => None,
+        policy => Some(policy.as_str()?).filter(|policy| *policy != "unset"),
+    };
+    answer("expect", PullPolicy::of(policy, image).as_str())
 }
 
 pub(super) fn oom(row: &Value) -> Option<Value> {
@@ -191,5 +214,6 @@ pub(super) fn oom(row: &Value) -> Option<Value> {
         _ => return None,
     };
     let critical = oom["critical"].as_bool().unwrap_or(false);
-    answer("expect", oom_score_adj(class, critical, amount(&oom["memRequest"]).unwrap_or(0), capacity))
+    let request = if oom["memRequest"].is_null() { 0 } else { amount(&oom["memRequest"])? };
+    answer("expect", oom_score_adj(class, critical, request, capacity))
 }

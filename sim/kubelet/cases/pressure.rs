@@ -88,8 +88,9 @@ fn order(row: &Value) -> Option<Value> {
         .as_array()?
         .iter()
         .map(|pod| {
-            let priority = i32::try_from(pod["prio"].as_i64().unwrap_or(0)).ok()?;
-            let (request, usage) = (pod["req"].as_i64().unwrap_or(0), pod["use"].as_i64());
+            let whole = |key: &str| if pod[key].is_null() { Some(None) } else { pod[key].as_i64().map(Some) };
+            let priority = i32::try_from(whole("prio")?.unwrap_or(0)).ok()?;
+            let (request, usage) = (whole("req")?.unwrap_or(0), whole("use")?);
             Some(Ranked { pod: pod["n"].as_str()?, priority, request, usage })
         })
         .collect::<Option<_>>()?;
@@ -99,6 +100,9 @@ fn order(row: &Value) -> Option<Value> {
 
 /// A new pod, named by its class or its priority.
 fn admission(row: &Value) -> Option<Value> {
+    let known =
+        |condition: &Value| ["MemoryPressure", "DiskPressure", "PIDPressure"].iter().any(|kind| condition == kind);
+    row["node_condition"].as_array()?.iter().all(known).then_some(())?;
     let only_memory = row["node_condition"].as_array()?.iter().all(|condition| condition == "MemoryPressure");
     let (class, priority) = match row["new_pod"].as_str()? {
         "BestEffort" => (QosClass::BestEffort, 0),

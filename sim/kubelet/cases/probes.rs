@@ -4,19 +4,26 @@ use serde_json::{Map, Value};
 
 use super::{answer, seconds};
 use crate::engine::{Span, Time};
-use crate::kubelet::probe::{Answers, Counter, first_tick, next_observation};
+use crate::kubelet::probe::{Answers, Counter, Ticks, first_tick};
 use crate::kubelet::shape::{ProbeHandler, ProbeShape};
 
 pub(super) fn probe(row: &Value) -> Option<Value> {
     if let Some(handler) = row["handler"].as_str() {
         return handler_result(handler, row);
     }
-    let probe = shape(row);
+    let known =
+        |key: &str, words: &[&str]| row[key].is_null() || row[key].as_str().is_some_and(|word| words.contains(&word));
+    if !known("type", &["liveness", "readiness", "startup"])
+        || !known("results", &["all ok", "all fail", "all time out"])
+    {
+        return None;
+    }
+    let probe = shape(row)?;
     if row["expect_stored"].is_array() {
         return stored(row, &probe);
     }
     let expect = row["expect"].as_object();
-    let started = Time::ZERO + span(&row["container_start"]).unwrap_or(Span::ZERO);
+    let started = Time::ZERO + span(&row["container_start"])?.unwrap_or(Span::ZERO);
     if expect.is_some_and(|expect| expect.contains_key("first_probe")) {
         let first = first_tick(&probe, Time::ZERO, started, started);
         return one("first_probe", first);
@@ -26,8 +33,8 @@ pub(super) fn probe(row: &Value) -> Option<Value> {
         "all time out" => Answers { latency: Span::MAX, ..Answers::default() },
         _ => return None,
     };
-    let mut counter = Counter::new(true);
-    let found = next_observation(&probe, &answers, &mut counter, Time::ZERO, started, started)?;
+    let ticks = Ticks { probe: &probe, answers: &answers, anchor: Time::ZERO, started };
+    let found = ticks.next_observation(&mut Counter::new(true), started)?;
     one("kill_at", found.at)
 }
 
@@ -46,27 +53,32 @@ fn stored(row: &Value, probe: &ProbeShape) -> Option<Value> {
             "ERR" => {}
             _ => return None,
         }
-        out.push(if counter.stored { "Success" } else { "Failure" });
+        out.push(if counter.stored == Some(true) { "Success" } else { "Failure" });
     }
     answer("expect_stored", out)
 }
 
-fn shape(row: &Value) -> ProbeShape {
+fn shape(row: &Value) -> Option<ProbeShape> {
     let default = ProbeShape::DEFAULT;
-    let threshold = |key: &str, default: u32| row[key].as_u64().map_or(default, |n| n as u32);
-    ProbeShape {
-        initial_delay: span(&row["initialDelay"]).unwrap_or(default.initial_delay),
-        period: span(&row["period"]).unwrap_or(default.period),
-        timeout: span(&row["timeout"]).unwrap_or(default.timeout),
-        success_threshold: threshold("successThreshold", default.success_threshold),
-        failure_threshold: threshold("failureThreshold", default.failure_threshold),
+    let threshold = |key: &str, default: u32| match &row[key] {
+        Value::Null => Some(default),
+        said => u32::try_from(said.as_u64()?).ok(),
+    };
+    Some(ProbeShape {
+        initial_delay: span(&row["initialDelay"])?.unwrap_or(default.initial_delay),
+        period: span(&row["period"])?.unwrap_or(default.period),
+        timeout: span(&row["timeout"])?.unwrap_or(default.timeout),
+        success_threshold: threshold("successThreshold", default.success_threshold)?,
+        failure_threshold: threshold("failureThreshold", default.failure_threshold)?,
         grace_seconds: None,
         handler: ProbeHandler::Exec,
-    }
+        target: default.target,
+    })
 }
 
-fn span(value: &Value) -> Option<Span> {
-    value.as_f64().map(Span::from_secs_f64)
+/// Seconds, or nothing if nothing is said; `None` if what is said is no number.
+fn span(value: &Value) -> Option<Option<Span>> {
+    super::said_number(value).map(|seconds| seconds.map(Span::from_secs_f64))
 }
 
 /// What one answer of a handler counts as (kubelet, `pkg/probe`).

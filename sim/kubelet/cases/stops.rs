@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{answer, seconds};
+use super::{answer, numbers, said_number, seconds};
 use crate::engine::{Span, Time};
 use crate::kubelet::shape::ContainerKind;
 use crate::kubelet::termination::{EXIT_SIGKILL, EXIT_SIGTERM, Stopping, stop as plan};
@@ -10,7 +10,9 @@ use crate::kubelet::termination::{EXIT_SIGKILL, EXIT_SIGTERM, Stopping, stop as 
 pub(super) fn stop(row: &Value) -> Option<Value> {
     let asked = row["expect"].as_object()?;
     if row["event"] == "liveness kill" {
-        let grace = row["probeGrace"].as_f64().or(row["podGrace"].as_f64())?;
+        (row["app"] == "ignores TERM").then_some(())?;
+        let (of_probe, of_pod) = (said_number(&row["probeGrace"])?, said_number(&row["podGrace"])?);
+        let grace = of_probe.or(of_pod)?;
         let stopped = plan(&stopping(Span::ZERO, None), Time::ZERO, Span::from_secs_f64(grace));
         let mut out = Map::new();
         out.insert("SIGKILL_after_kill_start".to_owned(), seconds(stopped.exit.since(Time::ZERO)));
@@ -34,9 +36,11 @@ pub(super) fn stop(row: &Value) -> Option<Value> {
     out.insert("SIGTERM".to_owned(), seconds(stopped.signal.since(Time::ZERO)));
     let end = if stopped.exit_code == EXIT_SIGKILL { "SIGKILL" } else { "exit" };
     out.insert(end.to_owned(), seconds(stopped.exit.since(Time::ZERO)));
-    out.insert("code".to_owned(), stopped.exit_code.into());
-    // A row in words (`143 or 0`) leaves the code open.
-    out.retain(|key, _| asked.get(key).is_some_and(|want| !want.is_string()));
+    // A row in words (`143 or 0`) leaves the code open: the program's own, or that of the signal.
+    let open = asked.get("code").and_then(Value::as_str);
+    let open = open.filter(|text| numbers(text).contains(&f64::from(stopped.exit_code)));
+    out.insert("code".to_owned(), open.map_or_else(|| stopped.exit_code.into(), Value::from));
+    out.retain(|key, _| asked.contains_key(key));
     answer("expect", Value::Object(out))
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::read::read_usage;
-use super::{ContainerModel, PassAfter, StopAfter};
+use super::read::{SERVICE_EXAMPLE, read_usage, service_name};
+use super::{ContainerModel, PassAfter, ServiceName, StopAfter};
 use crate::engine::{Distribution, Span, Unit};
 
 /// What the keys begin with.
@@ -25,6 +25,7 @@ pub struct AnnotationWarning {
 pub(super) struct Annotated {
     startup: Option<Distribution>,
     ready_after: Option<PassAfter>,
+    depends_on: Option<Vec<ServiceName>>,
     run: Option<Option<Distribution>>,
     exit_codes: Option<Vec<i32>>,
     stop: Option<StopAfter>,
@@ -35,12 +36,14 @@ pub(super) struct Annotated {
     usage_memory: Option<super::Usage>,
     usage_disk: Option<super::Usage>,
     usage_pids: Option<super::Usage>,
+    usage_inodes: Option<super::Usage>,
 }
 
 /// The keys that mean something, without the prefix.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 14] = [
     "startup",
     "ready-after",
+    "depends-on",
     "run",
     "exit-code",
     "stop",
@@ -51,6 +54,7 @@ const KEYS: [&str; 12] = [
     "usage-memory",
     "usage-disk",
     "usage-pids",
+    "usage-inodes",
 ];
 
 impl Annotated {
@@ -82,6 +86,11 @@ impl Annotated {
             "startup" => self.startup = Some(Distribution::constant(seconds(value)?)),
             "ready-after" if value == "never" => self.ready_after = Some(PassAfter::Never),
             "ready-after" => self.ready_after = Some(PassAfter::After(Distribution::constant(seconds(value)?))),
+            "depends-on" => {
+                let names: Option<Vec<ServiceName>> = value.split(',').map(|name| service_name(name.trim())).collect();
+                self.depends_on =
+                    Some(names.ok_or_else(|| format!("Services by name, separated by commas: {SERVICE_EXAMPLE}"))?);
+            }
             "run" if value == "forever" => self.run = Some(None),
             "run" => self.run = Some(Some(Distribution::constant(seconds(value)?))),
             "exit-code" => {
@@ -97,6 +106,7 @@ impl Annotated {
             "usage-memory" => self.usage_memory = Some(usage(Unit::Bytes)?),
             "usage-disk" => self.usage_disk = Some(usage(Unit::Bytes)?),
             "usage-pids" => self.usage_pids = Some(usage(Unit::Number)?),
+            "usage-inodes" => self.usage_inodes = Some(usage(Unit::Number)?),
             // Other keys of the prefix belong to others, such as the nodes of a recording; near misses do not.
             _ => {
                 let near = KEYS.iter().find(|key| strsim::damerau_levenshtein(key, name) <= 2);
@@ -115,6 +125,9 @@ impl Annotated {
         }
         win(&mut model.startup, &self.startup);
         win(&mut model.readiness.pass_after, &self.ready_after);
+        if let Some(services) = &self.depends_on {
+            model.readiness.depends_on.clone_from(services);
+        }
         win(&mut model.stop.after, &self.stop);
         win(&mut model.stop.exit_code, &self.stop_exit_code);
         win(&mut model.image_size, &self.image_size);
@@ -122,6 +135,7 @@ impl Annotated {
         win(&mut model.usage.memory, &self.usage_memory);
         win(&mut model.usage.disk, &self.usage_disk);
         win(&mut model.usage.pids, &self.usage_pids);
+        win(&mut model.usage.inodes, &self.usage_inodes);
         model.image_error = self.image_error.unwrap_or(model.image_error);
         if let Some(run) = &self.run {
             model.exits.run.clone_from(run);
@@ -163,6 +177,8 @@ mod tests {
         assert_eq!(read.startup.and_then(|d| d.as_constant()), Some(1_500_000.0));
         assert_eq!(read.run.flatten().and_then(|d| d.as_constant()), Some(120_000_000.0));
         assert!(warnings.is_empty());
+        let read = Annotated::read([("wavetank.dev/depends-on", "db, other/cache")].into_iter(), &mut warnings);
+        assert_eq!(read.depends_on.map(|services| services.len()), Some(2));
     }
 
     #[test]

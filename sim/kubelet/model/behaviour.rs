@@ -1,5 +1,7 @@
 //! How the containers of one pod behave: rules and annotations resolved, shared by all pods alike.
 
+use std::collections::BTreeMap;
+
 use super::annotations::{Annotated, AnnotationWarning};
 use super::{ExitModel, HookModel, Match, ModelRule, Models, ProbeModel, StopModel, Usage, UsageModel};
 use crate::cluster::{Cluster, ObjectRef, PodId};
@@ -14,6 +16,8 @@ pub struct Behaviour {
     pub containers: Vec<ContainerModel>,
     /// What is written to each `emptyDir` volume, in the order of [`PodShape::empty_dirs`].
     pub volumes: Vec<Option<Usage>>,
+    /// The inodes that it takes there, in the same order.
+    pub volume_inodes: Vec<Option<Usage>>,
     /// Annotations that could not be read.
     pub warnings: Vec<AnnotationWarning>,
 }
@@ -104,11 +108,15 @@ impl Models {
         });
         let containers: Vec<ContainerModel> = containers.collect();
         // What any of its containers is said to write.
-        let volumes = shape.empty_dirs.iter().map(|volume| {
-            let name = cluster.interner.text(volume.name);
-            containers.iter().find_map(|model| model.usage.volumes.get(name).cloned())
-        });
-        Behaviour { volumes: volumes.collect(), containers, warnings }
+        let of_volumes = |usage: fn(&UsageModel) -> &BTreeMap<String, Usage>| {
+            let volumes = shape.empty_dirs.iter().map(|volume| {
+                let name = cluster.interner.text(volume.name);
+                containers.iter().find_map(|model| usage(&model.usage).get(name).cloned())
+            });
+            volumes.collect()
+        };
+        let (volumes, volume_inodes) = (of_volumes(|usage| &usage.volumes), of_volumes(|usage| &usage.volume_inodes));
+        Behaviour { volumes, volume_inodes, containers, warnings }
     }
 }
 

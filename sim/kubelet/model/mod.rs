@@ -97,6 +97,17 @@ pub struct ProbeModel {
     pub fail_at: Vec<FailWindow>,
     /// How long an answer takes.
     pub latency: Option<Distribution>,
+    /// The services without which it answers badly.
+    pub depends_on: Vec<ServiceName>,
+}
+
+/// A service that a probe depends on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServiceName {
+    /// Its namespace; that of the pod if there is none.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
 }
 
 /// From when on a container answers well.
@@ -153,6 +164,8 @@ pub struct HookModel {
     pub post_start_fails: bool,
     /// How long a preStop hook takes that is no `sleep`.
     pub pre_stop: Option<Distribution>,
+    /// Whether a preStop hook that is no `sleep` fails.
+    pub pre_stop_fails: bool,
 }
 
 /// `usage`.
@@ -166,8 +179,12 @@ pub struct UsageModel {
     pub disk: Option<Usage>,
     /// Number of processes.
     pub pids: Option<Usage>,
+    /// Files in writable layer and logs: the inodes that they take.
+    pub inodes: Option<Usage>,
     /// What is written to `emptyDir` volumes of the pod, by the volume's name, in bytes.
     pub volumes: BTreeMap<String, Usage>,
+    /// The inodes that it takes there, by the volume's name.
+    pub volume_inodes: BTreeMap<String, Usage>,
 }
 
 /// Why a `models:` list is refused.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     ExitModel, FailWindow, HookModel, Match, ModelError, ModelRule, Models, PassAfter, ProbeModel, ProbeModels,
-    StopAfter, StopModel, Usage, UsageModel, WindowBegin,
+    ServiceName, StopAfter, StopModel, Usage, UsageModel, WindowBegin,
 };
 use crate::engine::{Curve, Distribution, Span, Time, Unit};
 
@@ -111,7 +111,7 @@ fn read_probes(value: &Value, path: &str) -> Result<ProbeModels> {
 }
 
 fn read_probe(value: &Value, path: &str) -> Result<ProbeModel> {
-    let fields = table(value, path, &["passAfter", "failAt", "latency"])?;
+    let fields = table(value, path, &["passAfter", "failAt", "latency", "dependsOn"])?;
     let fail_at = optional(fields, "failAt", path, |value, path| {
         let list = value.as_array().ok_or_else(|| wrong(path, "is a list of times", Some("[{at: 7m, for: 1m}]")))?;
         list.iter().enumerate().map(|(idx, window)| read_window(window, &format!("{path}[{idx}]"))).collect()
@@ -123,7 +123,42 @@ fn read_probe(value: &Value, path: &str) -> Result<ProbeModel> {
         })?,
         fail_at: fail_at.unwrap_or_default(),
         latency: optional(fields, "latency", path, span)?,
+        depends_on: optional(fields, "dependsOn", path, read_services)?.unwrap_or_default(),
     })
+}
+
+/// One service, or a list of them.
+fn read_services(value: &Value, path: &str) -> Result<Vec<ServiceName>> {
+    let one = |value: &Value, path: &str| {
+        let name = value.as_str().ok_or_else(|| wrong(path, "is the name of a Service", Some(SERVICE_EXAMPLE)))?;
+        service_name(name)
+            .ok_or_else(|| wrong(path, &format!("`{name}` is no name of a Service"), Some(SERVICE_EXAMPLE)))
+    };
+    match value {
+        Value::Array(list) => list.iter().enumerate().map(|(idx, name)| one(name, &format!("{path}[{idx}]"))).collect(),
+        value => Ok(vec![one(value, path)?]),
+    }
+}
+
+/// How services are named.
+pub(super) const SERVICE_EXAMPLE: &str = "`db` in the namespace of the pod, or `<namespace>/db`";
+
+/// Reads `name` or `namespace/name`.
+pub(super) fn service_name(text: &str) -> Option<ServiceName> {
+    let is_label = |part: &str| {
+        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        !part.is_empty()
+            && part.len() <= 63
+            && part.chars().all(inner)
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+    };
+    let (namespace, name) = match text.split_once('/') {
+        Some((namespace, name)) => (Some(namespace), name),
+        None => (None, text),
+    };
+    let valid = is_label(name) && namespace.is_none_or(is_label);
+    valid.then(|| ServiceName { namespace: namespace.map(str::to_owned), name: name.to_owned() })
 }
 
 fn read_window(value: &Value, path: &str) -> Result<FailWindow> {
@@ -154,23 +189,26 @@ fn read_stop(value: &Value, path: &str) -> Result<StopModel> {
 }
 
 fn read_hooks(value: &Value, path: &str) -> Result<HookModel> {
-    let fields = table(value, path, &["postStart", "postStartFails", "preStop"])?;
+    let fields = table(value, path, &["postStart", "postStartFails", "preStop", "preStopFails"])?;
     Ok(HookModel {
         post_start: optional(fields, "postStart", path, span)?,
         post_start_fails: optional(fields, "postStartFails", path, boolean)?.unwrap_or(false),
         pre_stop: optional(fields, "preStop", path, span)?,
+        pre_stop_fails: optional(fields, "preStopFails", path, boolean)?.unwrap_or(false),
     })
 }
 
 fn read_usages(value: &Value, path: &str) -> Result<UsageModel> {
-    let fields = table(value, path, &["cpu", "memory", "disk", "pids", "volumes"])?;
-    let volumes = optional(fields, "volumes", path, |value, path| {
-        let volumes = value.as_object();
-        let volumes = volumes.ok_or_else(|| wrong(path, "is a table of volumes", Some("{cache: 200Mi}")))?;
-        let read =
-            |(name, usage): (&String, &Value)| Ok((name.clone(), read_usage(usage, Unit::Bytes, &join(path, name))?));
-        volumes.iter().map(read).collect::<Result<BTreeMap<_, _>>>()
-    })?;
+    let fields = table(value, path, &["cpu", "memory", "disk", "pids", "inodes", "volumes", "volumeInodes"])?;
+    let volumes = |key: &str, unit: Unit, example: &str| {
+        optional(fields, key, path, |value, path| {
+            let volumes = value.as_object();
+            let volumes = volumes.ok_or_else(|| wrong(path, "is a table of volumes", Some(example)))?;
+            let read =
+                |(name, usage): (&String, &Value)| Ok((name.clone(), read_usage(usage, unit, &join(path, name))?));
+            volumes.iter().map(read).collect::<Result<BTreeMap<_, _>>>()
+        })
+    };
     Ok(UsageModel {
         cpu: optional(fields, "cpu", path, |v, p| match v.get("shared") {
             Some(load) => {
@@ -182,7 +220,9 @@ fn read_usages(value: &Value, path: &str) -> Result<UsageModel> {
         memory: optional(fields, "memory", path, |v, p| read_usage(v, Unit::Bytes, p))?,
         disk: optional(fields, "disk", path, |v, p| read_usage(v, Unit::Bytes, p))?,
         pids: optional(fields, "pids", path, |v, p| read_usage(v, Unit::Number, p))?,
-        volumes: volumes.unwrap_or_default(),
+        inodes: optional(fields, "inodes", path, |v, p| read_usage(v, Unit::Number, p))?,
+        volumes: volumes("volumes", Unit::Bytes, "{cache: 200Mi}")?.unwrap_or_default(),
+        volume_inodes: volumes("volumeInodes", Unit::Number, "{cache: 20000}")?.unwrap_or_default(),
     })
 }
 
@@ -366,6 +406,26 @@ mod tests {
         assert_eq!((error.path.as_str(), error.help.as_deref()), ("[0].stop.afer", Some("did you mean `after`?")));
         let error = Models::from_json(&json!([{"startup": {"lognormal": {"median": "3s", "p99": "2s"}}}]));
         assert_eq!(error.expect_err("contradicts itself").path, "[0].startup.lognormal.p99");
+        let services = |value: Value| Models::from_json(&json!([{"probes": {"readiness": {"dependsOn": value}}}]));
+        let read = services(json!(["db", "prod/cache-2"])).expect("right").rules[0].probes.readiness.depends_on.clone();
+        let name = |namespace: Option<&str>, name: &str| ServiceName {
+            namespace: namespace.map(str::to_owned),
+            name: name.to_owned(),
+        };
+        assert_eq!(read, [name(None, "db"), name(Some("prod"), "cache-2")]);
+        for (wrong, path) in [
+            (json!(7), "dependsOn"),
+            (json!("Db"), "dependsOn"),
+            (json!("a/b/c"), "dependsOn"),
+            (json!(""), "dependsOn"),
+            (json!("/db"), "dependsOn"),
+            (json!(["db", "-db"]), "dependsOn[1]"),
+            (json!("x".repeat(64)), "dependsOn"),
+        ] {
+            assert_eq!(services(wrong).expect_err("no service").path, format!("[0].probes.readiness.{path}"));
+        }
+        let error = Models::from_json(&json!([{"probes": {"readiness": {"dependOn": "db"}}}])).expect_err("mistyped");
+        assert_eq!(error.help.as_deref(), Some("did you mean `dependsOn`?"));
         let error = Models::from_json(&json!([{"exit": {"code": 300}}])).expect_err("no exit code");
         assert_eq!(error.path, "[0].exit.code");
     }
