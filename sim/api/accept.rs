@@ -38,6 +38,8 @@ pub struct AcceptContext<'a> {
     pub node_port: i64,
     /// The CustomResourceDefinitions that the server has. Without them custom resources have no matches.
     pub definitions: Option<&'a Definitions>,
+    /// Whether nothing is to be stored: allocators do not look at their ranges then.
+    pub is_dry_run: bool,
     /// Whether an object of a group of custom resources that has no definition is kept as it is.
     pub keep_undefined: bool,
 }
@@ -56,6 +58,7 @@ impl Default for AcceptContext<'_> {
             service_address: None,
             node_port: 30_000,
             definitions: None,
+            is_dry_run: false,
             keep_undefined: false,
         }
     }
@@ -145,14 +148,14 @@ pub fn kind_of(value: &Value, context: &AcceptContext<'_>) -> Result<(&'static K
 }
 
 /// What an object of a custom kind is.
-enum Custom<'a> {
+pub(super) enum Custom<'a> {
     /// Described by a version that is served.
     Served(&'a Definition, &'a Version),
     /// Nothing describes it.
     Undefined(&'static KindInfo),
 }
 
-fn custom_kind<'a>(value: &Value, context: &AcceptContext<'a>) -> Option<Custom<'a>> {
+pub(super) fn custom_kind<'a>(value: &Value, context: &AcceptContext<'a>) -> Option<Custom<'a>> {
     let (group, short) = text(value, "apiVersion").split_once('/')?;
     match context.definitions.and_then(|known| known.find(group, text(value, "kind"))) {
         Some(definition) => definition.served(short).map(|version| Custom::Served(definition, version)),
@@ -191,6 +194,9 @@ pub fn accept(value: &Value, context: &AcceptContext<'_>) -> Result<Accepted, Re
     }
     let mut causes = Causes::default();
     (rules.allocate)(&object, &mut causes);
+    if info.kind == "Service" && causes.is_empty() && !context.is_dry_run {
+        service::validate_node_port_range(&object, &mut causes);
+    }
     if !causes.is_empty() {
         return Err(invalid(&object, info, causes));
     }
@@ -216,7 +222,7 @@ pub fn accept(value: &Value, context: &AcceptContext<'_>) -> Result<Accepted, Re
     if let Some(address) = context.service_address.filter(|_| info.kind == "Service") {
         service::allocate(&mut object, address, context.node_port);
     }
-    let warnings = objects::warnings(info.kind, &object);
+    let warnings = objects::warnings(info.kind, &object, None);
     // What is stored is filled in again when it is read: what the registry gave can lead to more.
     (rules.default)(&mut object);
     Ok(Accepted { value: object, info, warnings, admission_warnings })
@@ -281,7 +287,7 @@ pub fn accept_update(old: &Value, new: &Value, context: &AcceptContext<'_>) -> R
     if let Some(address) = context.service_address.filter(|_| info.kind == "Service") {
         service::allocate(&mut object, address, context.node_port);
     }
-    let warnings = objects::warnings(info.kind, &object);
+    let warnings = objects::warnings(info.kind, &object, Some(&before));
     Ok(Accepted { value: object, info, warnings, admission_warnings })
 }
 
@@ -404,7 +410,7 @@ pub(super) fn invalid(object: &Value, info: &KindInfo, causes: Causes) -> Refusa
     Refusal { causes: causes.list, ..Refusal::new(422, "Invalid", message) }
 }
 
-/// Asks admission about a valid object that no plugin changes, a custom resource; gives its warnings.
+/// Asks admission about a valid object that no plugin changes, a custom resource or a status; gives its warnings.
 pub(super) fn admitted(
     object: &Value,
     old: Option<&Value>,

@@ -1,5 +1,6 @@
 //! What is wrong with an object, in the words of the API server: `field.ErrorList` of apimachinery.
 
+use super::custom::go_quote;
 use serde_json::Value;
 use std::fmt;
 
@@ -221,7 +222,7 @@ pub trait Shown {
 
 impl Shown for &str {
     fn shown(&self) -> String {
-        format!("{self:?}")
+        go_quote(self)
     }
 }
 
@@ -234,10 +235,40 @@ impl Shown for i64 {
 impl Shown for &Value {
     fn shown(&self) -> String {
         match self {
-            Value::String(text) => format!("{text:?}"),
-            other => other.to_string(),
+            Value::String(text) => go_quote(text),
+            other => go_json(other),
         }
     }
+}
+
+/// JSON as Go's `encoding/json` writes it: what HTML would take for a mark is escaped.
+fn go_json(value: &Value) -> String {
+    html_safe(&in_order(value))
+}
+
+/// The fields of the structs that error texts show, in the order in which Go declares them; others are shown by name.
+const FIELD_ORDERS: [&[&str]; 2] =
+    [&["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"], &["matchLabels", "matchExpressions"]];
+
+fn in_order(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(in_order).collect::<Vec<_>>().join(",")),
+        Value::Object(fields) => {
+            let order = FIELD_ORDERS.iter().find(|order| fields.keys().all(|key| order.contains(&key.as_str())));
+            let place = |key: &str| order.and_then(|order| order.iter().position(|known| *known == key));
+            let mut entries: Vec<(&String, &Value)> = fields.iter().collect();
+            entries.sort_by_key(|(key, _)| place(key));
+            let entries =
+                entries.into_iter().map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), in_order(value)));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// JSON text with what HTML would take for a mark escaped, as Go's `encoding/json` does it.
+pub fn html_safe(json: &str) -> String {
+    json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e")
 }
 
 /// A text that is shown as it is: a struct in the words of the API server's own types.

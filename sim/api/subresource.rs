@@ -3,10 +3,12 @@
 use serde_json::Value;
 
 use super::accept::{
-    AcceptContext, Accepted, Refusal, accept_update, conflict, decoded, invalid, kind_of, rejected, tidy,
+    AcceptContext, Accepted, Custom, Refusal, accept_update, admitted, conflict, custom_kind, decoded, invalid,
+    kind_of, rejected, tidy,
 };
 use super::admission::{self, Operation};
 use super::causes::{Causes, Path};
+use super::custom;
 use super::objects::{metadata, pod_resize, rules};
 use super::view::{ensure, get, int, put, remove, text};
 
@@ -85,6 +87,11 @@ pub fn accept_subresource(
     part: Subresource,
     context: &AcceptContext<'_>,
 ) -> Result<Accepted, Refusal> {
+    if part == Subresource::Status
+        && let Some(Custom::Served(definition, version)) = custom_kind(new, context)
+    {
+        return custom::update_custom_status(old, new, definition, version, context);
+    }
     match part {
         Subresource::Status => {
             let mut whole = old.clone();
@@ -93,7 +100,9 @@ pub fn accept_subresource(
             let mut object = decoded(&whole, info, &version)?;
             check_version(new, old, &object, info)?;
             tidy(&mut object, info, &version);
-            Ok(Accepted { value: object, info, warnings: Vec::new(), admission_warnings: Vec::new() })
+            let context = AcceptContext { subresource: "status", ..*context };
+            let admission_warnings = admitted(&object, Some(old), info, &context)?;
+            Ok(Accepted { value: object, info, warnings: Vec::new(), admission_warnings })
         }
         Subresource::Scale => {
             let mut whole = old.clone();
@@ -123,7 +132,8 @@ pub fn accept_subresource(
             let context = AcceptContext { subresource: "resize", ..*context };
             let at = context.attributes(Operation::Update, info, &namespace, &name);
             let admission_warnings = match context.lookup {
-                Some(lookup) => admission::validate(&object, Some(&before), &at, lookup),
+                Some(lookup) => admission::namespace_lifecycle(&at, lookup)
+                    .and_then(|()| admission::validate(&object, Some(&before), &at, lookup)),
                 None => Ok(Vec::new()),
             };
             let admission_warnings = admission_warnings.map_err(|rejection| rejected(&rejection, info, &name))?;

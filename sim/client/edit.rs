@@ -50,20 +50,42 @@ pub fn edit(
 ///
 /// What the API server refuses, as kubectl prints it.
 pub fn create(cluster: &mut Cluster, manifest: &Value) -> Result<ObjectRef, String> {
+    try_create(cluster, manifest).map_err(|problem| match problem {
+        Problem::Refused(refusal) => refused(&refusal),
+        Problem::Other(what) => what,
+    })
+}
+
+/// Why an object was not created.
+pub(super) enum Problem {
+    /// The server refuses it.
+    Refused(Box<Refusal>),
+    /// What kubectl would print.
+    Other(String),
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        Problem::Refused(Box::new(refusal))
+    }
+}
+
+/// The same with the server's own answer.
+pub(super) fn try_create(cluster: &mut Cluster, manifest: &Value) -> Result<ObjectRef, Problem> {
     let mut wanted = manifest.clone();
     if manifest["metadata"]["uid"].is_string() {
         let mut admitted = wanted.clone();
         if wanted["kind"] == "Pod" && cluster.admit_pod_manifest(&mut admitted).is_ok() {
             wanted = admitted;
         }
-        return cluster.create_from(&wanted);
+        return cluster.create_from(&wanted).map_err(Problem::Other);
     }
     let status = wanted.as_object_mut().and_then(|fields| fields.remove("status"));
     let uid = cluster.next_uid_text();
     let definitions = cluster.definitions_for(&wanted);
     let context =
         AcceptContext { lookup: Some(&*cluster), token_volumes: false, uid: &uid, ..custom_context(&definitions) };
-    let accepted = accept(&wanted, &context).map_err(|refusal| refused(&refusal))?;
+    let accepted = accept(&wanted, &context)?;
     let (info, mut wanted) = (accepted.info, accepted.value);
     let (name, namespace) = {
         let text = |key: &str| wanted["metadata"][key].as_str().unwrap_or_default().to_owned();
@@ -72,7 +94,7 @@ pub fn create(cluster: &mut Cluster, manifest: &Value) -> Result<ObjectRef, Stri
     if cluster.find_any(info.key, &namespace, &name).is_none() {
         cluster
             .charge_created(info, &namespace, &wanted)
-            .map_err(|why| refused(&rejected(&Rejection::Forbidden(why), info, &name)))?;
+            .map_err(|why| rejected(&Rejection::Forbidden(why), info, &name))?;
     }
     if let Some(status) = status.filter(|status| !status.is_null()) {
         wanted["status"] = status;
@@ -82,8 +104,8 @@ pub fn create(cluster: &mut Cluster, manifest: &Value) -> Result<ObjectRef, Stri
             metadata.remove(field);
         }
     }
-    cluster.note_warnings(accepted.admission_warnings);
-    cluster.create_from(&wanted)
+    cluster.note_warnings(accepted.warnings.into_iter().chain(accepted.admission_warnings));
+    cluster.create_from(&wanted).map_err(Problem::Other)
 }
 
 /// What the server knows of custom resources: what the store defines; the rest is kept as it is.
@@ -100,7 +122,7 @@ pub(super) fn send(cluster: &mut Cluster, object: ObjectRef, before: &Value, aft
     cluster
         .charge_updated(accepted.info, before, &accepted.value)
         .map_err(|why| refused(&rejected(&Rejection::Forbidden(why), accepted.info, &name)))?;
-    cluster.note_warnings(accepted.admission_warnings);
+    cluster.note_warnings(accepted.warnings.into_iter().chain(accepted.admission_warnings));
     cluster.update_from(object, &accepted.value)
 }
 
@@ -123,7 +145,8 @@ pub(super) fn send_part(
     part: Option<Subresource>,
 ) -> Result<(), String> {
     let Some(part) = part else { return send(cluster, object, before, after) };
-    let context = AcceptContext { lookup: Some(&*cluster), token_volumes: false, ..AcceptContext::default() };
+    let definitions = cluster.definitions_for(&after);
+    let context = AcceptContext { lookup: Some(&*cluster), token_volumes: false, ..custom_context(&definitions) };
     let accepted = accept_subresource(before, &after, part, &context).map_err(|refusal| refused(&refusal))?;
     if part == Subresource::Resize {
         let name = cluster.name(object).to_owned();
@@ -131,7 +154,7 @@ pub(super) fn send_part(
             .charge_updated(accepted.info, before, &accepted.value)
             .map_err(|why| refused(&rejected(&Rejection::Forbidden(why), accepted.info, &name)))?;
     }
-    cluster.note_warnings(accepted.admission_warnings);
+    cluster.note_warnings(accepted.warnings.into_iter().chain(accepted.admission_warnings));
     let accepted = accepted.value;
     match (part, object) {
         (Subresource::Resize, ObjectRef::Pod(pod)) => cluster.resize_from(pod, &accepted),
@@ -141,7 +164,7 @@ pub(super) fn send_part(
 }
 
 /// A refusal as kubectl prints it.
-fn refused(refusal: &Refusal) -> String {
+pub(super) fn refused(refusal: &Refusal) -> String {
     match refusal.reason {
         "NoMatch" => format!("error: {}", refusal.message),
         "Invalid" => match refusal.message.split_once(" is invalid: ") {

@@ -28,8 +28,11 @@ pub(super) fn execute(
     if dry_run == DryRun::None {
         return Kubectl { cluster, ownership, namespace }.carry_out(command);
     }
-    let (mut cluster, mut ownership) = (cluster.clone(), ownership.clone());
-    let lines = Kubectl { cluster: &mut cluster, ownership: &mut ownership, namespace }.carry_out(command)?;
+    let (mut copy, mut ownership) = (cluster.clone(), ownership.clone());
+    let lines = Kubectl { cluster: &mut copy, ownership: &mut ownership, namespace }.carry_out(command);
+    // What the server warns about is all that remains.
+    cluster.note_warnings(copy.take_warnings());
+    let lines = lines?;
     let mark = dry_run_mark(dry_run);
     Ok(lines.into_iter().map(|line| if line.is_empty() { line } else { format!("{line}{mark}") }).collect())
 }
@@ -44,15 +47,18 @@ fn dry_run_of(command: &Command) -> DryRun {
         Command::Delete(delete) => delete.dry_run,
         Command::Patch(patch) => patch.dry_run,
         Command::Rollout(rollout) => rollout.dry_run,
+        Command::Generate(generate) => generate.dry_run,
+        Command::Expose(expose) => expose.dry_run,
+        Command::Autoscale(autoscale) => autoscale.dry_run,
         _ => DryRun::None,
     }
 }
 
 /// kubectl with what it works on.
-struct Kubectl<'a> {
-    cluster: &'a mut Cluster,
-    ownership: &'a mut Ownership,
-    namespace: &'a str,
+pub(super) struct Kubectl<'a> {
+    pub(super) cluster: &'a mut Cluster,
+    pub(super) ownership: &'a mut Ownership,
+    pub(super) namespace: &'a str,
 }
 
 /// The field manager of a command, and the part of the object that it writes.
@@ -90,6 +96,9 @@ impl Kubectl<'_> {
             Command::Delete(delete) => self.delete(delete),
             Command::Patch(patch) => self.patch(patch),
             Command::Rollout(command) => self.rollout(command),
+            Command::Generate(command) => self.generate(command),
+            Command::Expose(command) => self.expose(command),
+            Command::Autoscale(command) => self.autoscale(command),
             Command::Get(_) | Command::Describe(_) | Command::Events(_) => self.look(command),
             _ => Err("error: this command is not supported yet".to_owned()),
         }
@@ -222,8 +231,28 @@ fn set_field(cluster: &mut Cluster, name: &ObjectName, change: &SetChange) -> Re
             })?;
             answer(cluster, changed, name, "serviceaccount updated")
         }
-        SetChange::Selector(_) => Err("error: `kubectl set selector` is not supported yet".to_owned()),
+        SetChange::Selector(_) if name.info.kind != "Service" => {
+            Err(format!("error: setting a selector is only supported for Services, not for {}", name.text()))
+        }
+        SetChange::Selector(text) => {
+            let labels = selector_labels(text)?;
+            let changed = edit(cluster, name, |object| {
+                object["spec"]["selector"] = labels;
+                Ok(())
+            })?;
+            answer(cluster, changed, name, "selector updated")
+        }
     }
+}
+
+/// `a=b,c=d` as the selector of a Service.
+fn selector_labels(text: &str) -> Result<Value, String> {
+    let pair = |pair: &str| match pair.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), json!(value))),
+        _ => Err(format!("error: requirement {pair:?} of a Service's selector is not written KEY=VALUE")),
+    };
+    let pairs = text.split(',').filter(|pair| !pair.is_empty()).map(pair);
+    pairs.collect::<Result<serde_json::Map<_, _>, _>>().map(Value::Object)
 }
 
 fn answer(cluster: &Cluster, changed: bool, name: &ObjectName, done: &str) -> Result<String, String> {

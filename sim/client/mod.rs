@@ -9,6 +9,7 @@ mod arrivals;
 mod drain;
 mod edit;
 mod execute;
+mod generate;
 mod ownership;
 mod rollout;
 mod select;

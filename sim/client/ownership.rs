@@ -63,7 +63,8 @@ impl Ownership {
     /// Notes that an object was made by applying a manifest.
     pub(super) fn applied(&mut self, cluster: &Cluster, object: ObjectRef, manifest: Arc<Value>, manager: &str) {
         let version = manifest["apiVersion"].as_str().unwrap_or_default().to_owned();
-        let managers = Managers::applied(manifest, Manager::applier(manager, &version), &now(cluster));
+        let known = cluster.definitions_for(&manifest);
+        let managers = Managers::applied(&manifest, Manager::applier(manager, &version), &now(cluster), &known);
         self.keep(cluster, object, managers);
     }
 
@@ -85,7 +86,8 @@ impl Ownership {
         }
         let version = after["apiVersion"].as_str().unwrap_or_default().to_owned();
         let mut managers = self.of(cluster, object);
-        managers.updated(&before, &after, Manager::updater(manager, &version, subresource), &now(cluster));
+        let known = cluster.definitions_for(&after);
+        managers.updated(&before, &after, Manager::updater(manager, &version, subresource), &now(cluster), &known);
         if !managers.is_empty() {
             self.keep(cluster, object, managers);
         }

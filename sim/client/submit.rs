@@ -8,7 +8,7 @@ use super::ObjectName;
 use super::edit::{create, find, send};
 use super::ownership::Ownership;
 use super::verbs::{self, name_of};
-use crate::api::managed::{Manager, Operation};
+use crate::api::managed::{Manager, Operation, check_configuration};
 use crate::api::patch::{LAST_APPLIED, three_way_merge, with_last_applied};
 use crate::cluster::{Cluster, ObjectRef, Propagation};
 use crate::kubectl::command::DryRun;
@@ -125,7 +125,13 @@ pub(super) fn submit(
     let request = Request { verb: submission.verb, manager, file, name, manifest };
     let mut printed = match submission.dry_run {
         DryRun::None => carry_out(cluster, ownership, request)?,
-        _ => carry_out(&mut cluster.clone(), &mut ownership.clone(), request)?,
+        _ => {
+            let mut copy = cluster.clone();
+            let printed = carry_out(&mut copy, &mut ownership.clone(), request);
+            // What the server warns about is all that remains.
+            cluster.note_warnings(copy.take_warnings());
+            printed?
+        }
     };
     printed.stdout.push_str(dry_run_mark(submission.dry_run));
     Ok(printed)
@@ -199,7 +205,11 @@ fn apply(cluster: &mut Cluster, ownership: &mut Ownership, request: &Request<'_>
             Value::Null
         }
     };
-    let merged = three_way_merge(&live, &last, &wanted);
+    let merged = three_way_merge(&live, &last, &wanted).map_err(|what| {
+        // kubectl shows what it could not make a patch of.
+        let shown = format!("original:\n{last}\nmodified:\n{wanted}\ncurrent:\n{live}\nfor:");
+        format!("error: error when creating patch with:\n{shown} {:?}: {what}", request.file)
+    })?;
     if merged == live {
         printed.stdout = format!("{} unchanged", name.text());
         return Ok(printed);
@@ -233,10 +243,15 @@ pub(super) fn apply_server_side(
     force: bool,
 ) -> Result<Printed, String> {
     const DONE: &str = "serverside-applied";
+    let known = cluster.definitions_for(&manifest);
+    // What comes from another cluster was taken there.
+    let is_dumped = manifest["metadata"]["uid"].is_string();
+    let checked = if is_dumped { Ok(()) } else { check_configuration(&manifest, &known) };
+    checked.map_err(|what| format!("Error from server: {what}"))?;
     let Ok(object) = find(cluster, name) else {
         let object = create(cluster, &manifest)?;
         // What comes from another cluster has managers there.
-        if !manifest["metadata"]["uid"].is_string() {
+        if !is_dumped {
             ownership.applied(cluster, object, manifest, manager);
         }
         return Ok(answer(name, DONE));
@@ -250,12 +265,12 @@ pub(super) fn apply_server_side(
     let on_client = Manager { operation: Operation::Update, ..Manager::applier(SubmitVerb::Apply.manager(), version) };
     let was_on_client = live["metadata"]["annotations"].get(LAST_APPLIED).is_some();
     let mut applied = managers
-        .apply(&live, &manifest, &applier, force, &now)
+        .apply(&live, &manifest, &applier, force, (&now, &known))
         .map_err(|conflicts| format!("error: {}\n{CONFLICT_HELP}", conflicts.message()))?;
     if was_on_client && applied.managers.migrate(&on_client, &applier) {
         managers = applied.managers;
         applied = managers
-            .apply(&applied.object, &manifest, &applier, force, &now)
+            .apply(&applied.object, &manifest, &applier, force, (&now, &known))
             .map_err(|conflicts| format!("error: {}\n{CONFLICT_HELP}", conflicts.message()))?;
     }
     if applied.object != live {

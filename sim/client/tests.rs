@@ -354,3 +354,117 @@ fn owners_are_known_by_the_uid_of_the_input_and_by_the_one_that_is_shown() {
         assert_eq!(owners, [(Some(owner), true)]);
     }
 }
+
+#[test]
+fn objects_of_flags() {
+    let mut terminal = Terminal::new();
+    for (line, said) in [
+        ("create namespace default", "namespace/default created"),
+        ("create deployment web --image=nginx:1 --replicas=2 --port=80", "deployment.apps/web created"),
+        ("expose deployment web --type=NodePort", "service/web exposed"),
+        ("autoscale deployment web --min=2 --max=5 --cpu=80%", "horizontalpodautoscaler.autoscaling/web autoscaled"),
+        ("run once --image=busybox --restart=Never -- true", "pod/once created"),
+        ("run seen --image=busybox --port=80 --expose", "service/seen created\npod/seen created"),
+        ("create namespace shop", "namespace/shop created"),
+        ("create quota q --hard=pods=10 -n shop", "resourcequota/q created"),
+        ("create configmap c --from-literal=a=b", "configmap/c created"),
+        ("create secret generic s --from-literal=a=b", "secret/s created"),
+        ("create serviceaccount robot", "serviceaccount/robot created"),
+        ("create cronjob nightly --image=busybox --schedule='0 0 * * *'", "cronjob.batch/nightly created"),
+        ("create job now --from=cronjob/nightly", "job.batch/now created"),
+        ("create pdb web --selector=app=web --min-available=1", "poddisruptionbudget.policy/web created"),
+        ("create priorityclass high --value=1000", "priorityclass.scheduling.k8s.io/high created"),
+        ("create role r --verb=get --resource=pods", "role.rbac.authorization.k8s.io/r created"),
+        ("create rolebinding b --role=r --user=jane", "rolebinding.rbac.authorization.k8s.io/b created"),
+        ("create ingress i --rule=a.example.com/=web:80", "ingress.networking.k8s.io/i created"),
+        ("create service clusterip plain --tcp=80:8080", "service/plain created"),
+        ("create deployment more --image=i --dry-run=client", "deployment.apps/more created (dry run)"),
+        ("create deployment more --image=i --dry-run=server", "deployment.apps/more created (server dry run)"),
+        ("set selector service/web app=other", "service/web selector updated"),
+    ] {
+        assert_eq!(terminal.run(line), Ok(said.to_owned()), "{line}");
+        terminal.cluster.check().expect("a sound store");
+    }
+    let deployment = terminal.get("Deployment", "web");
+    assert_eq!(deployment["metadata"]["labels"], json!({"app": "web"}));
+    assert_eq!(deployment["spec"]["template"]["spec"]["containers"][0]["name"], "nginx");
+    assert_eq!(terminal.get("Service", "web")["spec"]["ports"][0]["targetPort"], 80);
+    assert_eq!(terminal.get("Pod", "once")["spec"]["containers"][0]["args"], json!(["true"]));
+    let job = terminal.get("Job", "now");
+    assert_eq!(job["metadata"]["ownerReferences"][0]["name"], "nightly");
+    for (line, said) in [
+        (
+            "create deployment web --image=nginx",
+            "error: failed to create deployment: deployments.apps \"web\" already exists",
+        ),
+        ("create namespace shop", "Error from server (AlreadyExists): namespaces \"shop\" already exists"),
+        ("create job Bad --image=i", "error: failed to create job: Job.batch \"Bad\" is invalid: "),
+        ("run once --image=busybox", "Error from server (AlreadyExists): pods \"once\" already exists"),
+        ("expose cronjob nightly", "error: cannot expose a cronjobs.batch"),
+        ("autoscale cronjob nightly --max=3", "error: cannot autoscale a CronJob"),
+        ("set selector deployment/web a=b", "error: setting a selector is only supported for Services"),
+    ] {
+        let before = terminal.everything();
+        let error = terminal.run(line).expect_err(line);
+        assert!(error.starts_with(said), "{line}: {error}");
+        assert_eq!(terminal.everything(), before, "{line}");
+    }
+    assert!(parse("edit deployment/web").expect_err("no editor").to_string().contains("opens an editor"));
+}
+
+#[test]
+fn a_dry_run_tells_the_warnings() {
+    let mut terminal = Terminal::new();
+    let manifest = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [
+        {"name": "c", "image": "i", "env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}]}});
+    let said = terminal.submit(SubmitVerb::Create, None, DryRun::Server, &manifest);
+    assert_eq!(said, Ok("pod/p created (server dry run)".to_owned()));
+    let warning =
+        "spec.containers[0].env[1]: hides previous definition of \"A\", which may be dropped when using apply";
+    assert_eq!(terminal.cluster.take_warnings(), [warning]);
+    assert!(terminal.cluster.find_any("Pod", "default", "p").is_none());
+}
+
+#[test]
+fn rules_and_the_status_of_custom_resources() {
+    let mut terminal = Terminal::new();
+    let size = json!({"type": "integer"});
+    let rules =
+        json!([{"rule": "self.size >= oldSelf.size", "message": "must not shrink"}, {"rule": "self.size < 10"}]);
+    let spec = json!({"type": "object", "properties": {"size": size}, "x-kubernetes-validations": rules});
+    let status = json!({"type": "object", "properties": {"ready": {"type": "integer"}}});
+    let schema = json!({"openAPIV3Schema": {"type": "object", "properties": {"spec": spec, "status": status}}});
+    let version =
+        json!({"name": "v1", "served": true, "storage": true, "schema": schema, "subresources": {"status": {}}});
+    let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "pools.x.io"}, "spec": {"group": "x.io", "scope": "Namespaced", "versions": [version],
+        "names": {"plural": "pools", "kind": "Pool"}}});
+    terminal.send(SubmitVerb::Create, &definition).expect("a definition");
+    let pool =
+        |size: i64| json!({"apiVersion": "x.io/v1", "kind": "Pool", "metadata": {"name": "p"}, "spec": {"size": size}});
+    let error = terminal.send(SERVER_SIDE, &pool(12)).expect_err("too large");
+    let said = "The Pool \"p\" is invalid: spec: Invalid value: \"object\": failed rule: self.size < 10";
+    assert_eq!(error, said);
+    assert_eq!(terminal.send(SERVER_SIDE, &pool(5)), Ok("pool.x.io/p serverside-applied".to_owned()));
+    let error = terminal.send(SERVER_SIDE, &pool(4)).expect_err("it shrinks");
+    assert!(error.ends_with("spec: Invalid value: \"object\": must not shrink"), "{error}");
+    let line = "patch pool p --type=merge --subresource=status -p '{\"status\":{\"ready\":3},\"spec\":{\"size\":1}}'";
+    assert_eq!(terminal.run(line), Ok("pool.x.io/p patched".to_owned()));
+    let stored = terminal.get("Pool.x.io", "p");
+    assert_eq!((&stored["spec"]["size"], &stored["status"]["ready"]), (&json!(5), &json!(3)));
+}
+
+#[test]
+fn one_item_is_applied_once() {
+    let mut terminal = Terminal::new();
+    let manifest = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [
+        {"name": "c", "image": "i", "env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}]}});
+    let error = terminal.send(SERVER_SIDE, &manifest).expect_err("two items of one key");
+    assert_eq!(
+        error,
+        "Error from server: failed to create typed patch object (default/p; /v1, Kind=Pod): .spec.containers[name=\"c\"].env: duplicate \
+         entries for key [name=\"A\"]"
+    );
+    assert_eq!(terminal.send(SubmitVerb::Apply, &manifest), Ok("pod/p created".to_owned()));
+    assert_eq!(terminal.send(SubmitVerb::Apply, &manifest), Ok("pod/p unchanged".to_owned()));
+}

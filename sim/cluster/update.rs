@@ -111,6 +111,12 @@ impl Cluster {
             ObjectRef::Object(id) => {
                 let info = self.objects[id].info;
                 let body = objects::lower(info, manifest, &mut self.lowering())?;
+                // The status of a custom resource is kept as it is.
+                if info.key != info.kind && self.objects[id].raw["status"] != *status {
+                    let mut raw = (*self.objects[id].raw).clone();
+                    raw["status"] = status.clone();
+                    self.replace_raw_status(id, Arc::new(raw));
+                }
                 self.replace_status(id, body);
                 Ok(())
             }
@@ -175,16 +181,20 @@ impl Cluster {
 
     fn update_object_from(&mut self, id: ObjId, manifest: &Value) -> Result<(), String> {
         // The manifest that is kept may be older than the body: what is shown is what counts.
-        if content(&self.export(id)) == content(manifest) {
+        let info = self.objects[id].info;
+        let is_custom = info.key != info.kind;
+        let shown = self.export(id);
+        if content(&shown) == content(manifest) && !(is_custom && shown["status"] != manifest["status"]) {
             return Ok(());
         }
-        let info = self.objects[id].info;
         let mut body = objects::lower(info, manifest, &mut self.lowering())?;
         objects::keep_status(&mut body, &self.objects[id].body);
         let mut raw = manifest.clone();
         if let Some(fields) = raw.as_object_mut() {
             fields.remove("metadata");
-            fields.remove("status");
+            if !is_custom {
+                fields.remove("status");
+            }
         }
         self.replace_spec(id, Arc::new(raw), body);
         Ok(())

@@ -37,6 +37,8 @@ pub struct KindTally {
     pub messages: Tally,
     /// The stored object.
     pub defaulted: Tally,
+    /// What is warned about.
+    pub warnings: Tally,
 }
 
 /// How we do on all cases of some files.
@@ -60,6 +62,7 @@ impl ApiReport {
                 (&mut all.causes, tally.causes),
                 (&mut all.messages, tally.messages),
                 (&mut all.defaulted, tally.defaulted),
+                (&mut all.warnings, tally.warnings),
             ] {
                 sum.agree += part.agree;
                 sum.total += part.total;
@@ -70,17 +73,21 @@ impl ApiReport {
 
     /// A table: one line per kind.
     pub fn table(&self) -> String {
-        let mut out = format!("{:26} {:>9} {:>9} {:>9} {:>9}\n", "KIND", "VERDICT", "CAUSES", "MESSAGES", "DEFAULTED");
+        let mut out = format!(
+            "{:26} {:>9} {:>9} {:>9} {:>9} {:>9}\n",
+            "KIND", "VERDICT", "CAUSES", "MESSAGES", "DEFAULTED", "WARNINGS"
+        );
         let total = self.total();
         for (kind, tally) in self.kinds.iter().map(|(kind, tally)| (kind.as_str(), tally)).chain([("all", &total)]) {
             let cell = |tally: Tally| format!("{}/{}", tally.agree, tally.total);
             let _ = writeln!(
                 out,
-                "{kind:26} {:>9} {:>9} {:>9} {:>9}",
+                "{kind:26} {:>9} {:>9} {:>9} {:>9} {:>9}",
                 cell(tally.verdict),
                 cell(tally.causes),
                 cell(tally.messages),
-                cell(tally.defaulted)
+                cell(tally.defaulted),
+                cell(tally.warnings)
             );
         }
         out
@@ -142,6 +149,9 @@ pub fn run_case(case: &Value, report: &mut ApiReport) {
             }
             let differences = compare_members(&expected, &comparable(&accepted.value));
             differ("defaulted", &mut tally.defaulted, differences);
+            let said = |warnings: &[Value]| warnings.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; ");
+            let (want, have) = (said(list(expect, "warnings")), accepted.warnings.join("; "));
+            differ("warnings", &mut tally.warnings, differ_if(want != have, "warnings", want, have));
         }
         Err(refusal) if expected_code != 201 && expected_code != 200 => {
             if expect.get("causes").is_some() {
@@ -228,6 +238,7 @@ fn answer(case: &Value) -> (String, Result<(u16, Accepted), Refusal>) {
         uid: "00000000-0000-4000-8000-000000000000",
         service_address: Some("10.0.0.0"),
         node_port: 32_769,
+        is_dry_run: true,
         ..AcceptContext::default()
     };
     if let Some(new) = case.get("new") {
@@ -239,37 +250,76 @@ fn answer(case: &Value) -> (String, Result<(u16, Accepted), Refusal>) {
         None => (get(case, "object").clone(), text(get(case, "object"), "kind").to_owned()),
         Some(yaml) => {
             let kind = info.map_or("", |info| info.kind).to_owned();
-            let (documents, errors) = document::read_str("manifest", yaml);
-            if let Some(error) = errors.first() {
-                return (kind.clone(), Err(unreadable(&kind, error)));
-            }
-            (documents.into_iter().next().map_or_else(|| json!({}), |document| document.value), kind)
+            return (kind.clone(), answer_yaml(yaml, &kind, info, &context));
         }
     };
     let version = info.map(|info| info.api_version()).unwrap_or_default();
     let context = AcceptContext { expected: info.map(|info| (version.as_str(), info.kind)), ..context };
-    let generated = text(get(&value, "metadata"), "name").is_empty();
-    let answer = accept(&value, &context).map(|mut accepted| {
-        if generated {
-            put(ensure(&mut accepted.value, "metadata"), "name", GENERATED);
-        }
-        (201, accepted)
-    });
-    (kind, answer)
+    (kind, created(&value, &context))
 }
 
-/// What the server says of a body that is no object.
-fn unreadable(kind: &str, error: &Error) -> Refusal {
-    let message = match error.what.starts_with("key ") {
-        true => {
-            let line = error.place.as_ref().map_or(0, |place| place.line);
-            let what = &error.what;
-            format!(
-                "{kind} in version \"v1\" cannot be handled as a {kind}: strict decoding error: yaml: unmarshal errors:\n  line {line}: {what}"
-            )
-        }
-        false => format!("the object provided is unrecognized (must be of type {kind}): {error}"),
+fn created(value: &Value, context: &AcceptContext<'_>) -> Result<(u16, Accepted), Refusal> {
+    let generated = text(get(value, "metadata"), "name").is_empty();
+    let mut accepted = accept(value, context)?;
+    if generated {
+        put(ensure(&mut accepted.value, "metadata"), "name", GENERATED);
+    }
+    Ok((201, accepted))
+}
+
+/// Our answer to a body of YAML. A strict reader says of repeated keys what it says of unknown fields, and before those.
+fn answer_yaml(
+    yaml: &str,
+    kind: &str,
+    info: Option<&'static kinds::KindInfo>,
+    context: &AcceptContext<'_>,
+) -> Result<(u16, Accepted), Refusal> {
+    const STRICT: &str = "strict decoding error: ";
+    let version = info.map(|info| info.api_version()).unwrap_or_default();
+    let context = AcceptContext { expected: info.map(|info| (version.as_str(), info.kind)), ..*context };
+    let read = document::read_go_yaml(yaml).map_err(|error| unreadable(kind, &error, yaml))?;
+    let is = match &read.value {
+        Value::Object(_) | Value::Null => None,
+        Value::Array(_) => Some("array"),
+        Value::String(_) => Some("string"),
+        Value::Number(_) => Some("number"),
+        Value::Bool(_) => Some("bool"),
     };
+    if let Some(is) = is {
+        let what = format!(
+            "couldn't get version/kind; json parse error: json: cannot unmarshal {is} into Go value of type struct {{ APIVersion string \
+             \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
+        );
+        return Err(unreadable(kind, &what, yaml));
+    }
+    let value = if read.value.is_null() { json!({}) } else { read.value };
+    let answer = created(&value, &context);
+    let Some(repeated) = read.repeated_keys else { return answer };
+    match answer {
+        Err(refusal) if refusal.decoding.is_some() => Err(match refusal.message.split_once(STRICT) {
+            Some((before, after)) => Refusal { message: format!("{before}{STRICT}{repeated}, {after}"), ..refusal },
+            None => refusal,
+        }),
+        _ => {
+            let own = text(&value, "apiVersion").rsplit('/').next().unwrap_or("");
+            let message = format!("{kind} in version {own:?} cannot be handled as a {kind}: {STRICT}{repeated}");
+            Err(Refusal { code: 400, reason: "BadRequest", message, causes: Vec::new(), decoding: None })
+        }
+    }
+}
+
+/// What the server says of a body that is no object (apiserver, `transformDecodeError`, `summarizeData`).
+fn unreadable(kind: &str, error: &str, body: &str) -> Refusal {
+    const SHOWN: usize = 30;
+    let bytes = body.as_bytes();
+    let cut = &bytes[..bytes.len().min(SHOWN)];
+    let shown = match bytes.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => String::from_utf8_lossy(cut).into_owned(),
+        Some(_) => cut.iter().map(|byte| format!("{byte:02x}")).collect(),
+    };
+    let rest = if bytes.len() > SHOWN { " ..." } else { "" };
+    let message = format!("the object provided is unrecognized (must be of type {kind}): {error} ({shown}{rest})");
     Refusal { code: 400, reason: "BadRequest", message, causes: Vec::new(), decoding: None }
 }
 

@@ -10,6 +10,7 @@ mod describe;
 mod describing;
 mod events;
 mod filter;
+pub mod generate;
 mod get;
 mod gosort;
 pub mod gotemplate;

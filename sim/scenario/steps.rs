@@ -13,7 +13,7 @@ use crate::client::{Action, Eviction, Step, Submission, SubmitVerb};
 use crate::engine::{Span, SpanError, Time};
 use crate::error::{Error, Result, nearest};
 use crate::faults::Fault;
-use crate::kubectl::command::{Apply, Command, DryRun, parse};
+use crate::kubectl::command::{Apply, Command, DryRun, Generate, parse};
 
 /// A verb of a step: its name, the options that go with it, and how kubectl writes it (`{}` stands for the object).
 struct Verb {
@@ -107,7 +107,9 @@ impl StepReader<'_> {
         };
         let (key, verb) = self.verb(fields)?;
         let argument = &fields[key];
-        let text = format!("{} {}", verb.name, text_of(argument));
+        let options = fields.iter().filter(|(name, _)| *name != "at" && *name != key);
+        let options: String = options.map(|(name, value)| format!(", {name} {}", text_of(value))).collect();
+        let text = format!("{} {}{options}", verb.name, text_of(argument));
         let mut steps = Vec::new();
         for action in self.actions(key, verb, argument, fields)? {
             steps.push(Step { at: time, action, text: text.clone() });
@@ -266,13 +268,46 @@ impl StepReader<'_> {
             Command::Delete(delete) if !delete.selection.filenames.is_empty() => {
                 Action::Delete(files(&delete.selection.filenames)?)
             }
-            Command::Generate(_) | Command::Autoscale(_) | Command::Expose(_) | Command::Wait(_) | Command::Top(_) => {
+            Command::Generate(mut generate) => {
+                self.literals(key, &mut generate)?;
+                Action::Kubectl(Box::new(Command::Generate(generate)))
+            }
+            Command::Wait(_) | Command::Top(_) => {
                 let word = line.split_whitespace().next().unwrap_or_default();
                 let error = Error::new(format!("`kubectl {word}` is not supported yet in a step")).at(place());
-                return Err(error.help("write the object as a manifest and `apply` it"));
+                return Err(error.help("look at the object with `get` at a later instant"));
             }
             command => Action::Kubectl(Box::new(command)),
         }])
+    }
+
+    /// Reads the files that a command names into the values that they mean: a file is a value under its name (`--from-file`), or a list
+    /// of values (`--from-env-file`).
+    fn literals(&self, key: &str, generate: &mut Generate) -> Result<()> {
+        let read = |path: &str| {
+            std::fs::read_to_string(self.folder.join(path))
+                .map_err(|error| self.fail(key, format!("cannot read {path}: {error}")))
+        };
+        let mut contents = Vec::new();
+        for given in generate.flags.remove("from-file").unwrap_or_default() {
+            let (name, path) = match given.split_once('=') {
+                Some((name, path)) => (name, path),
+                None => (given.rsplit('/').next().unwrap_or(&given), given.as_str()),
+            };
+            contents.push(format!("{name}={}", read(path)?));
+        }
+        for path in generate.flags.remove("from-env-file").unwrap_or_default() {
+            if !contents.is_empty() || generate.flags.contains_key("from-literal") {
+                return Err(self.fail(key, "from-env-file cannot be combined with from-file or from-literal"));
+            }
+            let text = read(&path)?;
+            let lines = text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
+            contents.extend(lines.filter(|line| line.contains('=')).map(str::to_owned));
+        }
+        if !contents.is_empty() {
+            generate.flags.insert("from-content".to_owned(), contents);
+        }
+        Ok(())
     }
 
     /// Manifests given inline (one or a list) or by file.

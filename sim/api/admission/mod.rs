@@ -159,15 +159,15 @@ pub fn validate_built_in(
             "Pod" if at.operation == Operation::Create || at.subresource == "resize" => {
                 limit_ranger::validate_pod(object, &ranges()).map_err(Rejection::Forbidden)?;
             }
-            "PersistentVolumeClaim" => {
+            "PersistentVolumeClaim" if at.subresource.is_empty() => {
                 limit_ranger::validate_claim(object, &ranges()).map_err(Rejection::Forbidden)?;
             }
             _ => {}
         }
         pod_security::validate(object, old, at, lookup, &mut warnings)?;
         match at.info.kind {
-            "PriorityClass" => one_default_class(object, at, lookup)?,
-            "PersistentVolumeClaim" => {
+            "PriorityClass" if at.subresource.is_empty() => one_default_class(object, at, lookup)?,
+            "PersistentVolumeClaim" if at.subresource.is_empty() => {
                 if let Some(old) = old {
                     storage::validate_resize(object, old, lookup).map_err(Rejection::Forbidden)?;
                 }

@@ -7,16 +7,16 @@ use super::Value;
 pub(super) enum Expr {
     /// A constant.
     Literal(Value),
-    /// A variable.
-    Ident(String),
-    /// `operand.field`, `operand.?field`
-    Select { operand: Box<Expr>, field: String, optional: bool },
+    /// A variable, and where it stands (in characters).
+    Ident(String, usize),
+    /// `operand.field`, `operand.?field`, and where the dot stands.
+    Select { operand: Box<Expr>, field: String, optional: bool, at: usize },
     /// `has(operand.field)`
-    Has { operand: Box<Expr>, field: String },
+    Has { operand: Box<Expr>, field: String, at: usize },
     /// `operand[index]`, `operand[?index]`
     Index { operand: Box<Expr>, index: Box<Expr>, optional: bool },
-    /// `name(args)`, `target.name(args)`; operators are calls too.
-    Call { target: Option<Box<Expr>>, name: String, args: Vec<Expr> },
+    /// `name(args)`, `target.name(args)`, and where the bracket stands; operators are calls too.
+    Call { target: Option<Box<Expr>>, name: String, args: Vec<Expr>, at: usize },
     /// `left && right` and `left || right`: which one, and both sides.
     Logic { is_and: bool, left: Box<Expr>, right: Box<Expr> },
     /// `condition ? then : otherwise`
@@ -58,7 +58,7 @@ impl Expr {
     /// The parts of an expression.
     pub(super) fn children(&self) -> Vec<&Expr> {
         match self {
-            Expr::Literal(_) | Expr::Ident(_) => Vec::new(),
+            Expr::Literal(_) | Expr::Ident(..) => Vec::new(),
             Expr::Select { operand, .. } | Expr::Has { operand, .. } => vec![operand],
             Expr::Index { operand, index, .. } => vec![operand, index],
             Expr::Call { target, args, .. } => target.as_deref().into_iter().chain(args).collect(),
@@ -68,6 +68,14 @@ impl Expr {
             Expr::Map(entries) => entries.iter().flat_map(|(key, value, _)| [key, value]).collect(),
             Expr::Loop(own) => std::iter::once(&own.range).chain(&own.filter).chain([&own.body]).collect(),
             Expr::OptMap { target, body, .. } => vec![target, body],
+        }
+    }
+
+    /// Whether a variable is named, other than by a macro's own.
+    pub(super) fn names(&self, variable: &str) -> bool {
+        match self {
+            Expr::Ident(name, _) => name == variable,
+            other => other.children().into_iter().any(|child| child.names(variable)),
         }
     }
 

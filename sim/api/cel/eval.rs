@@ -25,6 +25,13 @@ impl<'a> Evaluation<'a> {
         self.eval(expr)
     }
 
+    /// The value, and the steps that it took.
+    pub(super) fn run_with_cost(mut self, expr: &'a Expr) -> (Result<Value>, u64) {
+        let value = self.eval(expr);
+        let is_over = matches!(&value, Err(error) if error.out_of_budget);
+        (value, if is_over { COST_LIMIT } else { COST_LIMIT - self.budget })
+    }
+
     /// Takes steps from the budget.
     pub(super) fn charge(&mut self, steps: usize) -> Result<()> {
         self.budget = self.budget.checked_sub(steps as u64).ok_or_else(out_of_budget)?;
@@ -40,9 +47,9 @@ impl<'a> Evaluation<'a> {
         self.charge(1)?;
         match expr {
             Expr::Literal(value) => Ok(value.clone()),
-            Expr::Ident(name) => self.ident(name),
-            Expr::Select { operand, field, optional } => {
-                if let Expr::Ident(name) = &**operand
+            Expr::Ident(name, _) => self.ident(name),
+            Expr::Select { operand, field, optional, .. } => {
+                if let Expr::Ident(name, _) = &**operand
                     && let Some(value) = self.variables.get(&format!("{name}.{field}"))
                 {
                     return value.clone();
@@ -50,7 +57,7 @@ impl<'a> Evaluation<'a> {
                 let operand = self.eval(operand)?;
                 self.select(&operand, &Value::string(field), *optional)
             }
-            Expr::Has { operand, field } => self.has(operand, field),
+            Expr::Has { operand, field, .. } => self.has(operand, field),
             Expr::Index { operand, index, optional } => {
                 let (operand, index) = (self.eval(operand)?, self.eval(index)?);
                 self.select(&operand, &index, *optional)
@@ -75,7 +82,7 @@ impl<'a> Evaluation<'a> {
                 self.locals.pop();
                 if *flat { out } else { Ok(Value::Optional(Some(Arc::new(out?)))) }
             }
-            Expr::Call { target, name, args } => self.call(target.as_deref(), name, args),
+            Expr::Call { target, name, args, .. } => self.call(target.as_deref(), name, args),
         }
     }
 
@@ -94,7 +101,7 @@ impl<'a> Evaluation<'a> {
         let mut values = Vec::with_capacity(args.len() + 1);
         let mut full = None;
         match target {
-            Some(Expr::Ident(namespace))
+            Some(Expr::Ident(namespace, _))
                 if NAMESPACES.contains(&namespace.as_str()) && !self.is_variable(namespace) =>
             {
                 full = Some(format!("{namespace}.{name}"));
@@ -151,7 +158,7 @@ impl<'a> Evaluation<'a> {
     }
 
     fn has(&mut self, operand: &'a Expr, field: &str) -> Result<Value> {
-        if let Expr::Ident(name) = operand
+        if let Expr::Ident(name, _) = operand
             && self.variables.get(&format!("{name}.{field}")).is_some()
         {
             return Ok(Value::Bool(true));
@@ -352,5 +359,5 @@ fn compare(sign: &str, a: &Value, b: &Value) -> Result<Value> {
 }
 
 fn out_of_budget() -> CelError {
-    CelError { text: "operation cancelled: actual cost limit exceeded".to_owned(), out_of_budget: true }
+    CelError { out_of_budget: true, ..CelError::new("operation cancelled: actual cost limit exceeded") }
 }

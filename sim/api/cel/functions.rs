@@ -119,25 +119,22 @@ const OPERATORS: [&str; 14] = ["==", "!=", "<", "<=", ">", ">=", "in", "+", "-",
 
 /// Checks that everything an expression names is there: variables, functions, numbers of arguments.
 pub(super) fn check(expr: &Expr, scope: &mut Vec<String>) -> Result<()> {
-    let undeclared = |name: &str| {
-        CelError::new(format!(
-            "compilation failed: ERROR: <input>:1:1: undeclared reference to '{name}' (in container '')"
-        ))
-    };
+    let undeclared =
+        |name: &str, at: usize| CelError::at(format!("undeclared reference to '{name}' (in container '')"), at);
     match expr {
-        Expr::Ident(name) => {
+        Expr::Ident(name, at) => {
             if !scope.iter().any(|own| own == name) && !TYPES.contains(&name.as_str()) {
-                return Err(undeclared(name));
+                return Err(undeclared(name, *at));
             }
             Ok(())
         }
         // A variable with a dot in its name.
-        Expr::Select { operand, field, .. } | Expr::Has { operand, field } if matches!(&**operand, Expr::Ident(name) if scope.iter().any(|own| *own == format!("{name}.{field}"))) => {
+        Expr::Select { operand, field, .. } | Expr::Has { operand, field, .. } if matches!(&**operand, Expr::Ident(name, _) if scope.iter().any(|own| *own == format!("{name}.{field}"))) => {
             Ok(())
         }
-        Expr::Call { target, name, args } if !(target.is_none() && OPERATORS.contains(&name.as_str())) => {
+        Expr::Call { target, name, args, at } if !(target.is_none() && OPERATORS.contains(&name.as_str())) => {
             let namespace = match target.as_deref() {
-                Some(Expr::Ident(own)) if NAMESPACES.contains(&own.as_str()) && !scope.contains(own) => Some(own),
+                Some(Expr::Ident(own, _)) if NAMESPACES.contains(&own.as_str()) && !scope.contains(own) => Some(own),
                 _ => None,
             };
             let full = namespace.map_or_else(|| name.clone(), |namespace| format!("{namespace}.{name}"));
@@ -147,11 +144,10 @@ pub(super) fn check(expr: &Expr, scope: &mut Vec<String>) -> Result<()> {
                 && super::extensions::format_name(name).is_some();
             let mut rows = FUNCTIONS.iter().filter(|row| row.0 == full && row.1 == is_method).peekable();
             if rows.peek().is_none() && !named {
-                return Err(undeclared(&full));
+                return Err(undeclared(&full, *at));
             }
             if !named && !rows.any(|row| (row.2..=row.3).contains(&args.len())) {
-                let text = format!("compilation failed: ERROR: <input>:1:1: found no matching overload for '{full}'");
-                return Err(CelError::new(text));
+                return Err(CelError::at(format!("found no matching overload for '{full}'"), *at));
             }
             if let Some(target) = target.as_deref().filter(|_| namespace.is_none()) {
                 check(target, scope)?;

@@ -60,7 +60,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, usize)>> {
 
 /// A syntax error at a character.
 pub(super) fn syntax(what: &str, at: usize) -> CelError {
-    CelError::new(format!("compilation failed: ERROR: <input>:1:{}: Syntax error: {what}", at + 1))
+    CelError::at(format!("Syntax error: {what}"), at)
 }
 
 fn number(chars: &[char], start: usize) -> Result<(Token, usize)> {

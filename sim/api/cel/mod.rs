@@ -25,15 +25,20 @@ mod strings;
 #[cfg(test)]
 mod tests;
 mod times;
+mod types;
 mod value;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use types::Type;
 pub use value::{Key, Value};
 
 /// The most that one expression may cost: about the number of steps (apiserver, `celconfig.PerCallLimit`).
 pub const COST_LIMIT: u64 = 1_000_000;
+
+/// The longest line that an error shows, in bytes (cel-go, `common.maxSnippetLength`).
+const MAX_SNIPPET: usize = 16_384;
 
 /// An expression that cannot be evaluated, or whose evaluation failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,11 +47,33 @@ pub struct CelError {
     pub text: String,
     /// Whether the cost limit was met: nothing can absorb that.
     pub out_of_budget: bool,
+    /// Where in the expression it is, in characters; known when it is compiled.
+    at: Option<usize>,
 }
 
 impl CelError {
     pub(super) fn new(text: impl Into<String>) -> CelError {
-        CelError { text: text.into(), out_of_budget: false }
+        CelError { text: text.into(), out_of_budget: false, at: None }
+    }
+
+    /// What is wrong with an expression, at a character.
+    pub(super) fn at(text: impl Into<String>, at: usize) -> CelError {
+        CelError { at: Some(at), ..CelError::new(text) }
+    }
+
+    /// As cel-go tells it: with the line and a mark below it.
+    fn located(self, expression: &str) -> CelError {
+        let Some(at) = self.at else { return self };
+        let before: String = expression.chars().take(at).collect();
+        let line = before.matches('\n').count();
+        let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count());
+        let source = expression.split('\n').nth(line).filter(|line| line.len() <= MAX_SNIPPET);
+        let what = &self.text;
+        let mut text = format!("compilation failed: ERROR: <input>:{}:{}: {what}", line + 1, column + 1);
+        if let Some(source) = source {
+            text.push_str(&format!("\n | {source}\n | {}^", ".".repeat(column)));
+        }
+        CelError { text, ..self }
     }
 }
 
@@ -73,10 +100,19 @@ impl Program {
     ///
     /// If it is no expression, is too long or too deep, or names what is not there.
     pub fn compile(text: &str, variables: &[&str]) -> std::result::Result<Program, CelError> {
-        let expr = parser::parse(text)?;
         let mut scope: Vec<String> = variables.iter().map(|&name| name.to_owned()).collect();
-        functions::check(&expr, &mut scope)?;
+        let expr = parser::parse(text).map_err(|error| error.located(text))?;
+        functions::check(&expr, &mut scope).map_err(|error| error.located(text))?;
         Ok(Program { expr: Arc::new(expr) })
+    }
+
+    /// Checks that the fields that the expression `text` names are there, as far as types of variables tell.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is not.
+    pub fn check_fields(&self, text: &str, variables: &[(&str, &Type)]) -> std::result::Result<(), CelError> {
+        types::check(&self.expr, variables).map_err(|error| error.located(text))
     }
 
     /// The value under these variables.
@@ -86,6 +122,16 @@ impl Program {
     /// If the evaluation fails or costs too much.
     pub fn evaluate(&self, variables: &Variables) -> std::result::Result<Value, CelError> {
         eval::Evaluation::new(variables).run(&self.expr)
+    }
+
+    /// The value under these variables, and what it cost: about the number of steps.
+    pub fn evaluate_with_cost(&self, variables: &Variables) -> (std::result::Result<Value, CelError>, u64) {
+        eval::Evaluation::new(variables).run_with_cost(&self.expr)
+    }
+
+    /// Whether the expression names a variable.
+    pub fn uses(&self, variable: &str) -> bool {
+        self.expr.names(variable)
     }
 
     /// The value of an expression that is to be true or false.

@@ -107,11 +107,12 @@ impl Parser {
                 _ => None,
             };
             let Some(sign) = sign else { return Ok(left) };
+            let at = self.here();
             self.at += 1;
             n_terms += 1;
             self.link(n_terms)?;
             let right = self.binary(level + 1)?;
-            left = Expr::Call { target: None, name: (*sign).to_owned(), args: vec![left, right] };
+            left = Expr::Call { target: None, name: (*sign).to_owned(), args: vec![left, right], at };
         }
     }
 
@@ -136,7 +137,7 @@ impl Parser {
             expr = match (sign, expr) {
                 ("-", Expr::Literal(Value::Int(value))) if value != i64::MIN => Expr::Literal(Value::Int(-value)),
                 ("-", Expr::Literal(Value::Double(value))) => Expr::Literal(Value::Double(-value)),
-                (sign, expr) => Expr::Call { target: None, name: format!("{sign}_"), args: vec![expr] },
+                (sign, expr) => Expr::Call { target: None, name: format!("{sign}_"), args: vec![expr], at },
             };
         }
         Ok(expr)
@@ -151,13 +152,15 @@ impl Parser {
             let operand = Box::new(expr);
             if self.is(".") || self.is(".?") {
                 let optional = self.is(".?");
+                let dot = self.here();
                 self.at += 1;
                 let field = self.ident()?;
+                let at = self.here();
                 expr = if !optional && self.take("(") {
                     let args = self.args(")")?;
-                    self.method(*operand, field, args)?
+                    self.method(*operand, field, args, at)?
                 } else {
-                    Expr::Select { operand, field, optional }
+                    Expr::Select { operand, field, optional, at: dot }
                 };
             } else if self.is("[") || self.is("[?") {
                 let optional = self.is("[?");
@@ -219,18 +222,20 @@ impl Parser {
                 "false" => Expr::Literal(Value::Bool(false)),
                 "null" => Expr::Literal(Value::Null),
                 "in" => return Err(syntax("mismatched input 'in'", at)),
-                _ if self.take("(") => {
+                _ if self.is("(") => {
+                    let at = self.here();
+                    self.at += 1;
                     let mut args = self.args(")")?;
                     match (name.as_str(), args.len(), args.pop()) {
-                        ("has", 1, Some(Expr::Select { operand, field, .. })) => Expr::Has { operand, field },
+                        ("has", 1, Some(Expr::Select { operand, field, at, .. })) => Expr::Has { operand, field, at },
                         ("has", ..) => return Err(syntax("invalid argument to has() macro", at)),
                         (_, _, last) => {
                             args.extend(last);
-                            Expr::Call { target: None, name, args }
+                            Expr::Call { target: None, name, args, at }
                         }
                     }
                 }
-                _ => Expr::Ident(name),
+                _ => Expr::Ident(name, at),
             },
             Token::Sign(sign) => return Err(syntax(&format!("mismatched input '{sign}'"), at)),
         })
@@ -266,8 +271,7 @@ impl Parser {
     }
 
     /// A call on a target: a macro if its name and its arguments are those of one.
-    fn method(&self, target: Expr, name: String, mut args: Vec<Expr>) -> Result<Expr> {
-        let at = self.here();
+    fn method(&self, target: Expr, name: String, mut args: Vec<Expr>, at: usize) -> Result<Expr> {
         let n_args = args.len();
         let kind = match (name.as_str(), n_args) {
             ("all", 2 | 3) => LoopKind::All,
@@ -282,7 +286,7 @@ impl Parser {
                 let variable = variable(args.pop(), at)?;
                 return Ok(Expr::OptMap { target: Box::new(target), variable, body, flat: name == "optFlatMap" });
             }
-            _ => return Ok(Expr::Call { target: Some(Box::new(target)), name, args }),
+            _ => return Ok(Expr::Call { target: Some(Box::new(target)), name, args, at }),
         };
         let two = match kind {
             LoopKind::All | LoopKind::Exists | LoopKind::ExistsOne => n_args == 3,
@@ -297,7 +301,7 @@ impl Parser {
 
 fn variable(arg: Option<Expr>, at: usize) -> Result<String> {
     match arg {
-        Some(Expr::Ident(name)) => Ok(name),
+        Some(Expr::Ident(name, _)) => Ok(name),
         _ => Err(syntax("argument must be a simple name", at)),
     }
 }

@@ -100,11 +100,20 @@ fn expressions_give_what_the_language_says() {
         ("1 + 'a'", "error: no such overload"),
         (
             "object.nope()",
-            "error: compilation failed: ERROR: <input>:1:1: undeclared reference to 'nope' (in container '')",
+            "error: compilation failed: ERROR: <input>:1:12: undeclared reference to 'nope' (in container '')\n | object.nope()\n | ...........^",
         ),
-        ("nobody", "error: compilation failed: ERROR: <input>:1:1: undeclared reference to 'nobody' (in container '')"),
-        ("1 +", "error: compilation failed: ERROR: <input>:1:3: Syntax error: mismatched input '<EOF>'"),
-        ("'x'.size(1)", "error: compilation failed: ERROR: <input>:1:1: found no matching overload for 'size'"),
+        (
+            "nobody",
+            "error: compilation failed: ERROR: <input>:1:1: undeclared reference to 'nobody' (in container '')\n | nobody\n | ^",
+        ),
+        (
+            "1 +",
+            "error: compilation failed: ERROR: <input>:1:3: Syntax error: mismatched input '<EOF>'\n | 1 +\n | ..^",
+        ),
+        (
+            "'x'.size(1)",
+            "error: compilation failed: ERROR: <input>:1:9: found no matching overload for 'size'\n | 'x'.size(1)\n | ........^",
+        ),
     ] {
         assert_eq!(answer(text), expected, "{text}");
     }

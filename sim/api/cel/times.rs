@@ -18,7 +18,7 @@ const UNITS: [(&str, i64); 7] = [
 ];
 
 /// Reads `1h30m`, `-1.5s` (Go's `time.ParseDuration`), in nanoseconds.
-fn parse_duration(text: &str) -> Option<i64> {
+pub(super) fn parse_duration(text: &str) -> Option<i64> {
     let (negative, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),

@@ -95,6 +95,18 @@ impl Value {
         }
     }
 
+    /// What a text of an OpenAPI format is in an expression: durations, times and bytes are more than texts.
+    pub fn of_format(format: &str, text: &str) -> Value {
+        let value = match format {
+            "duration" => super::times::parse_duration(text).map(Value::Duration),
+            "date-time" => text.parse::<Timestamp>().ok().map(Value::Timestamp),
+            "date" => format!("{text}T00:00:00Z").parse::<Timestamp>().ok().map(Value::Timestamp),
+            "byte" => crate::api::base64::decode(text).ok().map(|bytes| Value::Bytes(bytes.into())),
+            _ => None,
+        };
+        value.unwrap_or_else(|| Value::string(text))
+    }
+
     /// The text of a text.
     pub fn as_str(&self) -> Option<&str> {
         match self {

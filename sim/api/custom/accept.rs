@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::definitions::{Definition, Version};
-use super::{coerce, invariants, validate};
+use super::{coerce, invariants, rules, validate};
 use crate::api::accept::{
     AcceptContext, Accepted, Refusal, admitted, carry_over, complete_metadata, conflict, content, invalid,
     needs_version, undecodable,
@@ -32,12 +32,13 @@ pub fn accept_custom(
         remove(&mut object, "status");
     }
     put(ensure(&mut object, "metadata"), "generation", 1);
-    let causes = checked(&object, info, version);
+    let (causes, warnings) = checked(&object, None, info, version);
     if !causes.is_empty() {
         return Err(invalid(&object, info, causes));
     }
     let admission_warnings = admitted(&object, None, info, context)?;
-    Ok(Accepted { value: object, info, warnings: version.deprecation.iter().cloned().collect(), admission_warnings })
+    let warnings = version.deprecation.iter().cloned().chain(warnings).collect();
+    Ok(Accepted { value: object, info, warnings, admission_warnings })
 }
 
 /// Takes a new version of a stored custom resource.
@@ -69,7 +70,7 @@ pub fn update_custom(
             None => remove(&mut object, "status"),
         }
     }
-    let mut causes = checked(&object, info, version);
+    let (mut causes, warnings) = checked(&object, Some(old), info, version);
     let path = Path::ROOT.child("metadata");
     metadata::validate_update(get(&object, "metadata"), get(old, "metadata"), &path, &mut causes);
     if !causes.is_empty() {
@@ -80,7 +81,43 @@ pub fn update_custom(
     let generation = int(get(old, "metadata"), "generation").max(1) + i64::from(changed);
     put(ensure(&mut object, "metadata"), "generation", generation);
     let admission_warnings = admitted(&object, Some(old), info, context)?;
-    Ok(Accepted { value: object, info, warnings: version.deprecation.iter().cloned().collect(), admission_warnings })
+    let warnings = version.deprecation.iter().cloned().chain(warnings).collect();
+    Ok(Accepted { value: object, info, warnings, admission_warnings })
+}
+
+/// Takes a new status of a stored custom resource: all else stays.
+///
+/// # Errors
+///
+/// What the API server says; 404 if the kind has no such address.
+pub fn update_custom_status(
+    old: &Value,
+    new: &Value,
+    definition: &Definition,
+    version: &Version,
+    context: &AcceptContext<'_>,
+) -> Result<Accepted, Refusal> {
+    let info = definition.info;
+    if !version.has_status {
+        return Err(Refusal::new(404, "NotFound", "the server could not find the requested resource".to_owned()));
+    }
+    let mut whole = old.clone();
+    match new.get("status") {
+        Some(status) => put(&mut whole, "status", status.clone()),
+        None => remove(&mut whole, "status"),
+    }
+    let object = decoded(&whole, info, Some(version))?;
+    let sent = text(get(new, "metadata"), "resourceVersion");
+    if !sent.is_empty() && sent != text(get(old, "metadata"), "resourceVersion") {
+        return Err(conflict(&object, info));
+    }
+    let (causes, warnings) = checked(&object, Some(old), info, version);
+    if !causes.is_empty() {
+        return Err(invalid(&object, info, causes));
+    }
+    let context = AcceptContext { subresource: "status", ..*context };
+    let admission_warnings = admitted(&object, Some(old), info, &context)?;
+    Ok(Accepted { value: object, info, warnings, admission_warnings })
 }
 
 /// Takes an object of a kind that no definition describes: only its metadata is checked.
@@ -135,26 +172,41 @@ fn decoded(value: &Value, info: &KindInfo, version: Option<&Version>) -> Result<
     Ok(object)
 }
 
-fn checked(object: &Value, info: &KindInfo, version: &Version) -> Causes {
+/// Everything that is checked of a resource. Of a new version of `old` what was wrong before and has not changed is left alone
+/// (`CRDValidationRatcheting`); what its rules would have said is a warning.
+fn checked(object: &Value, old: Option<&Value>, info: &KindInfo, version: &Version) -> (Causes, Vec<String>) {
     let mut causes = Causes::default();
     let path = Path::ROOT.child("metadata");
     metadata::validate(get(object, "metadata"), info.namespaced, metadata::subdomain_name, &path, &mut causes);
-    causes.list.extend(validate::validate(&version.schema, object, ""));
+    causes.list.extend(validate::validate_update(&version.schema, object, old));
     if !version.scale.is_null() {
         invariants::scale(&version.scale, object, &mut causes);
     }
     invariants::embedded(&version.schema, object, &Path::ROOT, &mut causes);
-    invariants::lists(&version.schema, object, &Path::ROOT, &mut causes);
+    let was_wrong = old.is_some_and(|old| {
+        let mut causes = Causes::default();
+        invariants::lists(&version.schema, old, &Path::ROOT, &mut causes);
+        !causes.is_empty()
+    });
+    if !was_wrong {
+        invariants::lists(&version.schema, object, &Path::ROOT, &mut causes);
+    }
     let blocks = |cause: &Cause| {
         use CauseType::{Required, TooLong, TooMany, TypeInvalid};
         matches!(cause.reason, Required | TooLong | TooMany | TypeInvalid)
     };
-    if version.schema.has_rules && causes.list.iter().any(blocks) {
+    if !version.schema.has_rules {
+        return (causes, Vec::new());
+    }
+    if causes.list.iter().any(blocks) {
         let what = "some validation rules were not checked because the object was invalid; correct the existing errors to complete \
                     validation";
         let message = format!("Invalid value: \"null\": {what}");
         let field = "<nil>".to_owned();
         causes.list.push(Cause { field, reason: CauseType::Invalid, message, supported: Vec::new() });
+        return (causes, Vec::new());
     }
-    causes
+    let (broken, warnings) = rules::check(&version.schema, object, old);
+    causes.list.extend(broken);
+    (causes, warnings)
 }

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use regex::Regex;
 use serde_json::Value;
 
+use super::rules::Rule;
 use crate::api::view::{flag, get, list, maybe_int, text};
 
 /// A schema with its value validations and its structure.
@@ -71,7 +72,11 @@ pub struct Props {
     pub list_type: String,
     /// `x-kubernetes-list-map-keys`
     pub list_map_keys: Vec<String>,
-    /// Whether there are `x-kubernetes-validations` here or below.
+    /// `x-kubernetes-map-type`: `atomic`, `granular`.
+    pub map_type: String,
+    /// `x-kubernetes-validations`
+    pub rules: Vec<Rule>,
+    /// Whether there are rules here or below.
     pub has_rules: bool,
 }
 
@@ -127,6 +132,8 @@ impl Props {
             is_int_or_string: flag(schema, "x-kubernetes-int-or-string"),
             list_type: text(schema, "x-kubernetes-list-type").to_owned(),
             list_map_keys: texts("x-kubernetes-list-map-keys"),
+            map_type: text(schema, "x-kubernetes-map-type").to_owned(),
+            rules: list(schema, "x-kubernetes-validations").iter().map(Rule::read).collect(),
             has_rules: !list(schema, "x-kubernetes-validations").is_empty(),
         };
         let rules_below = props.children().any(|child| child.has_rules);
@@ -147,6 +154,16 @@ impl Props {
     /// The schema of a field of an object: its own, or that of additional properties.
     pub fn field(&self, name: &str) -> Option<&Props> {
         self.properties.get(name).or_else(|| self.additional.as_ref()?.schema.as_deref())
+    }
+
+    /// The item of the list `old` that `item` was, if they are told apart by keys.
+    pub fn item_like<'a>(&self, old: &'a Value, item: &Value) -> Option<&'a Value> {
+        if self.list_type != "map" || self.list_map_keys.is_empty() {
+            return None;
+        }
+        let of = |item: &Value| self.list_map_keys.iter().map(|key| item.get(key).cloned()).collect::<Vec<_>>();
+        let wanted = of(item);
+        old.as_array()?.iter().find(|old| of(old) == wanted)
     }
 
     /// Whether `text` matches the pattern; a pattern that is no regular expression matches nothing.

@@ -10,7 +10,15 @@ use crate::api::causes::{Cause, CauseType};
 
 /// Checks `value` against `schema`. The fields of causes begin with `root`, which is empty for a whole object.
 pub fn validate(schema: &Props, value: &Value, root: &str) -> Vec<Cause> {
-    let mut found = check(schema, value, "").errors;
+    placed(check(schema, value, None, "").errors, root)
+}
+
+/// Checks a new version of an object. What is as it was is not looked at again.
+pub(super) fn validate_update(schema: &Props, value: &Value, old: Option<&Value>) -> Vec<Cause> {
+    placed(check(schema, value, old, "").errors, "")
+}
+
+fn placed(mut found: Vec<Found>, root: &str) -> Vec<Cause> {
     for error in &mut found {
         let path = error.path.strip_prefix('.').unwrap_or(&error.path);
         error.cause.field = match (root, path) {
@@ -60,7 +68,16 @@ impl Outcome {
     }
 }
 
-fn check(schema: &Props, value: &Value, path: &str) -> Outcome {
+/// Checks a value that was `old` before: one that is the same passes, since it did.
+fn check(schema: &Props, value: &Value, old: Option<&Value>, path: &str) -> Outcome {
+    let out = check_anew(schema, value, old, path);
+    match out.is_valid() || old != Some(value) {
+        true => out,
+        false => Outcome { errors: Vec::new(), ..out },
+    }
+}
+
+fn check_anew(schema: &Props, value: &Value, old: Option<&Value>, path: &str) -> Outcome {
     let mut out = Outcome::default();
     if value.is_null() {
         out.merge(check_type(schema, value, path));
@@ -74,7 +91,7 @@ fn check(schema: &Props, value: &Value, path: &str) -> Outcome {
     if !schema.types().is_empty() || !schema.format.is_empty() {
         part(check_type(schema, value, path));
     }
-    part(check_junctions(schema, value, path));
+    part(check_junctions(schema, value, old, path));
     match value {
         Value::String(text) => {
             part(check_string(schema, text, path));
@@ -84,12 +101,12 @@ fn check(schema: &Props, value: &Value, path: &str) -> Outcome {
             }
         }
         Value::Number(number) => part(check_number(schema, number, path)),
-        Value::Array(items) => part(check_items(schema, items, path)),
+        Value::Array(items) => part(check_items(schema, items, old, path)),
         _ => {}
     }
     part(check_choices(schema, value, path));
     if let Value::Object(fields) = value {
-        part(check_fields(schema, fields, path));
+        part(check_fields(schema, fields, old, path));
     }
     out.matches += 1;
     out
@@ -128,13 +145,13 @@ fn check_type(schema: &Props, value: &Value, path: &str) -> Outcome {
 }
 
 /// `allOf`, `anyOf`, `oneOf` and `not`.
-fn check_junctions(schema: &Props, value: &Value, path: &str) -> Outcome {
+fn check_junctions(schema: &Props, value: &Value, old: Option<&Value>, path: &str) -> Outcome {
     let mut out = Outcome::default();
     if !schema.any_of.is_empty() {
         let mut best: Option<Outcome> = None;
         let mut success = None;
         for option in &schema.any_of {
-            let found = check(option, value, path);
+            let found = check(option, value, old, path);
             if found.is_valid() {
                 success = Some(found);
                 break;
@@ -154,7 +171,7 @@ fn check_junctions(schema: &Props, value: &Value, path: &str) -> Outcome {
     if !schema.one_of.is_empty() {
         let (mut best, mut first, mut n_valid) = (None::<Outcome>, None, 0);
         for option in &schema.one_of {
-            let found = check(option, value, path);
+            let found = check(option, value, old, path);
             if found.is_valid() {
                 n_valid += 1;
                 best = None;
@@ -177,7 +194,7 @@ fn check_junctions(schema: &Props, value: &Value, path: &str) -> Outcome {
     if !schema.all_of.is_empty() {
         let mut n_valid = 0;
         for part in &schema.all_of {
-            let found = check(part, value, path);
+            let found = check(part, value, old, path);
             n_valid += usize::from(found.is_valid());
             out.merge(found);
         }
@@ -186,7 +203,7 @@ fn check_junctions(schema: &Props, value: &Value, path: &str) -> Outcome {
             out.add(junction(path, &format!("must validate all the schemas (allOf){none}")));
         }
     }
-    if schema.not.as_deref().is_some_and(|not| check(not, value, path).is_valid()) {
+    if schema.not.as_deref().is_some_and(|not| check(not, value, None, path).is_valid()) {
         out.add(junction(path, "must not validate the schema (not)"));
     }
     out.matches += 1;
@@ -282,11 +299,12 @@ fn is_integer(number: f64) -> bool {
     difference == 0.0 || difference / (number.abs() + nearest.abs()).min(f64::MAX) < 1e-9
 }
 
-fn check_items(schema: &Props, items: &[Value], path: &str) -> Outcome {
+fn check_items(schema: &Props, items: &[Value], old: Option<&Value>, path: &str) -> Outcome {
     let mut out = Outcome::default();
     if let Some(item) = &schema.items {
         for (index, value) in items.iter().enumerate() {
-            out.merge(check(item, value, &format!("{path}[{index}]")));
+            let old = old.and_then(|old| schema.item_like(old, value));
+            out.merge(check(item, value, old, &format!("{path}[{index}]")));
         }
     }
     let n = items.len() as i64;
@@ -303,7 +321,7 @@ fn check_items(schema: &Props, items: &[Value], path: &str) -> Outcome {
     out
 }
 
-fn check_fields(schema: &Props, fields: &serde_json::Map<String, Value>, path: &str) -> Outcome {
+fn check_fields(schema: &Props, fields: &serde_json::Map<String, Value>, old: Option<&Value>, path: &str) -> Outcome {
     let n = fields.len() as i64;
     if let Some(limit) = schema.min_properties.filter(|&limit| n < limit) {
         return Outcome::of(invalid(path, &n.to_string(), &format!("should have at least {limit} properties")));
@@ -319,14 +337,16 @@ fn check_fields(schema: &Props, fields: &serde_json::Map<String, Value>, path: &
                 let message = format!("Invalid value: {}: {text}", go_quote(name));
                 out.add(Found { path: path.to_owned(), text, cause: cause(CauseType::Invalid, message) });
             } else if let Some(schema) = &additional.schema {
-                out.merge(check(schema, value, &format!("{path}.{name}")));
+                let old = old.and_then(|old| old.get(name));
+                out.merge(check(schema, value, old, &format!("{path}.{name}")));
             }
         }
     }
     for (name, schema) in &schema.properties {
         if let Some(value) = fields.get(name) {
             let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            out.merge(check(schema, value, &path));
+            let old = old.and_then(|old| old.get(name));
+            out.merge(check(schema, value, old, &path));
         }
     }
     for name in schema.required.iter().filter(|name| !fields.contains_key(*name)) {

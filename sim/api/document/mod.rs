@@ -3,6 +3,7 @@
 //! Values are what `sigs.k8s.io/yaml` makes of the text. Input is not trusted: depth, expansion of aliases and size are bounded,
 //! and what is wrong is an [`Error`](crate::error::Error) with a place.
 
+mod go_yaml;
 mod json;
 mod locate;
 mod read;
@@ -10,6 +11,7 @@ mod scalar;
 mod split;
 mod yaml;
 
+pub use go_yaml::{GoYaml, read_go_yaml};
 pub use locate::{Part, Step};
 pub use read::{Chunk, chunks_of_files, read_files, read_str};
 pub use scalar::go_number;

@@ -28,9 +28,27 @@ pub fn parse(text: &str) -> Result<Vec<Value>, Problem> {
             column: error.marker().col() as u32 + 1,
             error: syntax(error.info()),
         })?;
-        builder.take(event).map_err(|error| problem_at(span, error))?;
+        builder.take(event, span).map_err(|error| problem_at(span, error))?;
     }
     Ok(builder.documents)
+}
+
+/// The first document of `text` as go-yaml reads it where keys may be there twice: the last one counts. Gives the value, and for each
+/// such key the line (from 1) on which its value begins, and the key.
+pub fn parse_first(text: &str) -> Result<(Value, Vec<(u32, String)>), Problem> {
+    let mut builder = Builder { repeated: Some(Vec::new()), ..Builder::default() };
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| Problem {
+            line: error.marker().line() as u32,
+            column: error.marker().col() as u32 + 1,
+            error: syntax(error.info()),
+        })?;
+        builder.take(event, span).map_err(|error| problem_at(span, error))?;
+        if let Some(first) = builder.documents.pop() {
+            return Ok((first, builder.repeated.unwrap_or_default()));
+        }
+    }
+    Ok((Value::Null, Vec::new()))
 }
 
 fn problem_at(span: Span, error: Error) -> Problem {
@@ -50,8 +68,8 @@ fn syntax(info: &str) -> Error {
 
 /// A sequence or mapping that is being read.
 enum Frame {
-    Sequence(Vec<Value>, usize),
-    Mapping { map: Map<String, Value>, merged: Vec<Value>, key: Key, anchor: usize },
+    Sequence { items: Vec<Value>, anchor: usize, line: u32 },
+    Mapping { map: Map<String, Value>, merged: Vec<Value>, key: Key, anchor: usize, line: u32 },
 }
 
 enum Key {
@@ -67,10 +85,13 @@ struct Builder {
     weight: usize,
     root: Option<Value>,
     documents: Vec<Value>,
+    /// Keys that are there twice, if they may be: the line of the value, and the key.
+    repeated: Option<Vec<(u32, String)>>,
 }
 
 impl Builder {
-    fn take(&mut self, event: Event<'_>) -> Result<()> {
+    fn take(&mut self, event: Event<'_>, span: Span) -> Result<()> {
+        let line = span.start.line() as u32;
         match event {
             Event::DocumentStart(_) => {
                 self.root = None;
@@ -78,9 +99,9 @@ impl Builder {
                 self.weight = 0;
             }
             Event::DocumentEnd => self.documents.push(self.root.take().unwrap_or(Value::Null)),
-            Event::SequenceStart(anchor, _) => self.open(Frame::Sequence(Vec::new(), anchor))?,
+            Event::SequenceStart(anchor, _) => self.open(Frame::Sequence { items: Vec::new(), anchor, line })?,
             Event::MappingStart(anchor, _) => {
-                let frame = Frame::Mapping { map: Map::new(), merged: Vec::new(), key: Key::Awaited, anchor };
+                let frame = Frame::Mapping { map: Map::new(), merged: Vec::new(), key: Key::Awaited, anchor, line };
                 self.open(frame)?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.close()?,
@@ -90,7 +111,7 @@ impl Builder {
                     return Ok(());
                 }
                 let value = scalar_value(&text, style, tag.as_deref())?;
-                self.finish(value, anchor)?;
+                self.finish(value, anchor, line)?;
             }
             Event::Alias(id) => {
                 let Some((value, weight)) = self.anchors.get(&id) else {
@@ -98,7 +119,7 @@ impl Builder {
                 };
                 let (value, weight) = (value.clone(), *weight);
                 self.charge(weight)?;
-                self.finish(value, 0)?;
+                self.finish(value, 0, line)?;
             }
             Event::Nothing | Event::StreamStart | Event::StreamEnd => {}
         }
@@ -117,19 +138,19 @@ impl Builder {
     }
 
     fn close(&mut self) -> Result<()> {
-        let (value, anchor) = match self.frames.pop() {
-            Some(Frame::Sequence(items, anchor)) => (Value::Array(items), anchor),
-            Some(Frame::Mapping { mut map, merged, anchor, .. }) => {
+        let (value, anchor, line) = match self.frames.pop() {
+            Some(Frame::Sequence { items, anchor, line }) => (Value::Array(items), anchor, line),
+            Some(Frame::Mapping { mut map, merged, anchor, line, .. }) => {
                 merge(&mut map, merged)?;
-                (Value::Object(map), anchor)
+                (Value::Object(map), anchor, line)
             }
             None => return Ok(()),
         };
-        self.finish(value, anchor)
+        self.finish(value, anchor, line)
     }
 
-    /// Puts a finished value where it belongs and remembers it under its anchor.
-    fn finish(&mut self, value: Value, anchor: usize) -> Result<()> {
+    /// Puts a finished value, which began on `line`, where it belongs and remembers it under its anchor.
+    fn finish(&mut self, value: Value, anchor: usize, line: u32) -> Result<()> {
         if anchor > 0 {
             let weight = weight(&value);
             self.charge(weight)?;
@@ -137,11 +158,11 @@ impl Builder {
         }
         match self.frames.last_mut() {
             None => self.root = Some(value),
-            Some(Frame::Sequence(items, _)) => items.push(value),
+            Some(Frame::Sequence { items, .. }) => items.push(value),
             Some(Frame::Mapping { map, merged, key, .. }) => match std::mem::replace(key, Key::Awaited) {
                 Key::Awaited => {
                     let name = scalar::key(&value).ok_or_else(template_key)?;
-                    if map.contains_key(&name) {
+                    if self.repeated.is_none() && map.contains_key(&name) {
                         return Err(Error::new(format!("key {name:?} already set in map"))
                             .help("remove one of the two: a mapping may have a key once"));
                     }
@@ -149,7 +170,11 @@ impl Builder {
                 }
                 Key::Merge => merged.push(value),
                 Key::Named(name) => {
-                    map.insert(name, value);
+                    if map.insert(name.clone(), value).is_some()
+                        && let Some(repeated) = &mut self.repeated
+                    {
+                        repeated.push((line, name));
+                    }
                 }
             },
         }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::custom::Definitions;
 use super::schema::{Schema, Shape};
 
 /// How a manager wrote.
@@ -88,7 +89,7 @@ impl Fields {
     fn set(&self) -> FieldSet {
         match self {
             Fields::Named(set) => set.clone(),
-            Fields::Of(config) => configured(config),
+            Fields::Of(config) => configured(config, &Definitions::default()),
         }
     }
 }
@@ -131,9 +132,35 @@ pub struct Applied {
     pub managers: Managers,
 }
 
-fn shape_of(object: &Value) -> Shape<'static> {
+/// How an object is merged: as its Go types say, or its definition among `known`.
+fn shape_of<'s>(object: &Value, known: &'s Definitions) -> Shape<'s> {
     let text = |key: &str| object[key].as_str().unwrap_or_default();
-    Schema::builtin().shape(text("apiVersion"), text("kind"))
+    let custom = || {
+        let (group, version) = text("apiVersion").split_once('/')?;
+        let version = known.find(group, text("kind"))?.served(version)?;
+        Some(Shape::Custom(&version.schema, true))
+    };
+    custom().unwrap_or_else(|| Schema::builtin().shape(text("apiVersion"), text("kind")))
+}
+
+/// Refuses a configuration that cannot be merged: by keys that are missing, or there twice. What is stored may have such items.
+///
+/// # Errors
+///
+/// What the API server says.
+pub fn check_configuration(config: &Value, known: &Definitions) -> Result<(), String> {
+    let mut faults = Vec::new();
+    walk::faults(Schema::builtin(), shape_of(config, known), config, "", &mut faults);
+    let what = match faults.as_slice() {
+        [] => return Ok(()),
+        [one] => one.clone(),
+        many => format!("errors:\n  {}", many.join("\n  ")),
+    };
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (version, metadata) = (text(&config["apiVersion"]), &config["metadata"]);
+    let version = if version.contains('/') { version } else { format!("/{version}") };
+    let (namespace, name, kind) = (text(&metadata["namespace"]), text(&metadata["name"]), text(&config["kind"]));
+    Err(format!("failed to create typed patch object ({namespace}/{name}; {version}, Kind={kind}): {what}"))
 }
 
 /// Fields that have no manager: they say which object it is, or are the server's.
@@ -162,8 +189,16 @@ fn without_identity(mut set: FieldSet) -> FieldSet {
     set
 }
 
-fn configured(config: &Value) -> FieldSet {
-    without_identity(walk::fields_of(Schema::builtin(), shape_of(config), config))
+fn configured(config: &Value, known: &Definitions) -> FieldSet {
+    without_identity(walk::fields_of(Schema::builtin(), shape_of(config, known), config))
+}
+
+/// The fields of a configuration: of a built-in kind they are found when they are asked for.
+fn fields(config: &Arc<Value>, known: &Definitions) -> Fields {
+    match shape_of(config, known) {
+        Shape::Custom(..) => Fields::Named(configured(config, known)),
+        _ => Fields::Of(config.clone()),
+    }
 }
 
 impl Managers {
@@ -173,14 +208,14 @@ impl Managers {
     }
 
     /// A new object that was made by applying `config`.
-    pub fn applied(config: Arc<Value>, manager: Manager, time: &str) -> Managers {
-        let holding = Holding { fields: Fields::Of(config), time: time.to_owned() };
+    pub fn applied(config: &Arc<Value>, manager: Manager, time: &str, known: &Definitions) -> Managers {
+        let holding = Holding { fields: fields(config, known), time: time.to_owned() };
         Managers { all: BTreeMap::from([(manager, holding)]) }
     }
 
     /// Notes a write that was no apply: what it changed is the writer's, and nobody else's.
-    pub fn updated(&mut self, before: &Value, after: &Value, manager: Manager, time: &str) {
-        let changed = walk::compare(Schema::builtin(), shape_of(after), before, after);
+    pub fn updated(&mut self, before: &Value, after: &Value, manager: Manager, time: &str, known: &Definitions) {
+        let changed = walk::compare(Schema::builtin(), shape_of(after, known), before, after);
         let (written, removed) = (without_identity(changed.written), without_identity(changed.removed));
         if written.is_empty() && removed.is_empty() {
             return;
@@ -223,7 +258,7 @@ impl Managers {
         });
     }
 
-    /// Applies a configuration to the live object.
+    /// Applies a configuration to the live object, at `time`; `known` are the definitions of custom resources.
     ///
     /// # Errors
     ///
@@ -234,11 +269,11 @@ impl Managers {
         config: &Arc<Value>,
         manager: &Manager,
         force: bool,
-        time: &str,
+        (time, known): (&str, &Definitions),
     ) -> Result<Applied, Conflicts> {
-        let (schema, shape) = (Schema::builtin(), shape_of(config));
+        let (schema, shape) = (Schema::builtin(), shape_of(config, known));
         let mut managers = self.clone();
-        let now = configured(config);
+        let now = configured(config, known);
         let last = managers.all.get(manager).map(|holding| holding.fields.set()).unwrap_or_default();
         let mut object = live.clone();
         walk::merge(schema, shape, &mut object, config);
@@ -267,7 +302,7 @@ impl Managers {
         managers.give_up(&written, &removed, Some(manager));
         let is_same = managers.all.get(manager).is_some_and(|holding| holding.fields.set() == now);
         if !is_same || object != *live {
-            let holding = Holding { fields: Fields::Of(config.clone()), time: time.to_owned() };
+            let holding = Holding { fields: fields(config, known), time: time.to_owned() };
             managers.all.insert(manager.clone(), holding);
         }
         Ok(Applied { object, managers })

@@ -119,7 +119,7 @@ impl FieldSet {
 }
 
 /// A step as people read it.
-fn shown(step: &str) -> String {
+pub(super) fn shown(step: &str) -> String {
     match step.split_once(':') {
         Some(("f", name)) => format!(".{name}"),
         Some(("k", keys)) => {

@@ -4,31 +4,64 @@
 use serde_json::{Map, Value};
 
 use super::set::FieldSet;
-use crate::api::schema::{ListType, Schema, Shape};
+use crate::api::schema::{Items, Schema, Shape};
 
 /// The step of an item of a list that is not replaced as a whole.
-pub(super) fn item_step(kind: ListType, item: &Value) -> Option<String> {
+fn item_step(kind: &Items<'_>, item: &Value) -> Option<String> {
     match kind {
-        ListType::Atomic => None,
-        ListType::Set => Some(format!("v:{item}")),
-        ListType::Map(keys) => {
-            let with_default = |key: &&str| match item.get(*key) {
-                None if *key == "protocol" => Some(((*key).to_owned(), Value::from("TCP"))),
-                value => value.map(|value| ((*key).to_owned(), value.clone())),
+        Items::Atomic => None,
+        Items::Set => Some(format!("v:{item}")),
+        Items::Keys(keys) => {
+            let value = |(key, default): &(&str, Option<Value>)| {
+                Some(((*key).to_owned(), item.get(*key).or(default.as_ref())?.clone()))
             };
-            let key: Map<String, Value> = keys.iter().filter_map(with_default).collect();
+            let key: Map<String, Value> = keys.iter().filter_map(value).collect();
             Some(format!("k:{}", Value::Object(key)))
         }
     }
+}
+
+/// What keeps a configuration from being applied: items that are there twice, or that lack a key (`typed`, `validate.go`).
+pub(super) fn faults(schema: &Schema, shape: Shape<'_>, value: &Value, path: &str, out: &mut Vec<String>) {
+    match value {
+        _ if is_leaf(shape, value) => {}
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                faults(schema, schema.member(shape, name), value, &format!("{path}.{name}"), out);
+            }
+        }
+        Value::Array(items) => {
+            let (kind, inner) = (shape.items(), schema.member(shape, ""));
+            let mut seen: Vec<String> = Vec::new();
+            for (index, item) in items.iter().enumerate() {
+                if let Some(key) = missing_key(&kind, item) {
+                    let what = "associative list with keys has an element that omits key field";
+                    out.push(format!("{path}: element {index}: {what} {key:?} (and doesn't have default value)"));
+                    return;
+                }
+                let Some(step) = item_step(&kind, item) else { return };
+                let shown = super::set::shown(&step);
+                if seen.contains(&step) {
+                    out.push(format!("{path}: duplicate entries for key {shown}"));
+                }
+                seen.push(step);
+                faults(schema, inner, item, &format!("{path}{shown}"), out);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn missing_key<'k>(kind: &Items<'k>, item: &Value) -> Option<&'k str> {
+    let Items::Keys(keys) = kind else { return None };
+    keys.iter().find(|(key, default)| item.get(*key).is_none() && default.is_none()).map(|(key, _)| *key)
 }
 
 /// Whether a value of this shape is owned as a whole.
 fn is_leaf(shape: Shape<'_>, value: &Value) -> bool {
     match value {
         Value::Object(fields) => matches!(shape, Shape::Leaf) || fields.is_empty(),
-        Value::Array(items) => {
-            !matches!(shape, Shape::List(_, ListType::Set | ListType::Map(_), _)) || items.is_empty()
-        }
+        Value::Array(items) => is_atomic(shape) || items.is_empty(),
         _ => true,
     }
 }
@@ -41,8 +74,8 @@ fn members<'v>(shape: Shape<'_>, value: &'v Value) -> Vec<(String, &'v str, &'v 
             fields.iter().map(|(name, value)| (format!("f:{name}"), name.as_str(), value)).collect()
         }
         Value::Array(items) => {
-            let Shape::List(_, kind, _) = shape else { return Vec::new() };
-            items.iter().filter_map(|item| Some((item_step(kind, item)?, "", item))).collect()
+            let kind = shape.items();
+            items.iter().filter_map(|item| Some((item_step(&kind, item)?, "", item))).collect()
         }
         _ => Vec::new(),
     }
@@ -129,13 +162,19 @@ pub(super) fn merge(schema: &Schema, shape: Shape<'_>, live: &mut Value, config:
             }
         }
         (Value::Array(items), Value::Array(wanted)) => {
-            let Shape::List(_, kind, _) = shape else { return };
+            let kind = shape.items();
             let inner = schema.member(shape, "");
             for item in wanted {
-                let step = item_step(kind, item);
-                match items.iter_mut().find(|old| item_step(kind, old) == step) {
-                    Some(old) => merge(schema, inner, old, item),
-                    None => items.push(item.clone()),
+                let step = item_step(&kind, item);
+                let same: Vec<usize> = (0..items.len()).filter(|&at| item_step(&kind, &items[at]) == step).collect();
+                match same.as_slice() {
+                    [] => items.push(item.clone()),
+                    [one] => merge(schema, inner, &mut items[*one], item),
+                    // Of items that could not be told apart the configuration leaves its own.
+                    [first, others @ ..] => {
+                        items[*first] = item.clone();
+                        others.iter().rev().for_each(|&at| drop(items.remove(at)));
+                    }
                 }
             }
         }
@@ -144,7 +183,7 @@ pub(super) fn merge(schema: &Schema, shape: Shape<'_>, live: &mut Value, config:
 }
 
 fn is_atomic(shape: Shape<'_>) -> bool {
-    !matches!(shape, Shape::List(_, ListType::Set | ListType::Map(_), _))
+    shape.items() == Items::Atomic
 }
 
 /// Takes the fields of `gone` out of a value, unless they are in `kept`: what others own. Says whether anything is left.
@@ -175,10 +214,10 @@ pub(super) fn prune(schema: &Schema, shape: Shape<'_>, value: &mut Value, gone: 
             }
         }
         Value::Array(items) => {
-            let Shape::List(_, kind, _) = shape else { return };
+            let kind = shape.items();
             let inner = schema.member(shape, "");
             items.retain_mut(|item| {
-                let Some(step) = item_step(kind, item) else { return true };
+                let Some(step) = item_step(&kind, item) else { return true };
                 let Some(below) = gone.children.get(&step) else { return true };
                 if is_free(&step, below, kept) {
                     return false;

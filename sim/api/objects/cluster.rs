@@ -27,6 +27,19 @@ pub(super) fn prepare_namespace(object: &mut Value) {
     put(spec, "finalizers", finalizers);
 }
 
+/// Checks a Namespace: its finalizers.
+pub(super) fn validate_namespace(object: &Value, causes: &mut Causes) {
+    let path = Path::ROOT.child("spec");
+    let path = path.child("finalizers");
+    for finalizer in list(get(object, "spec"), "finalizers").iter().filter_map(Value::as_str) {
+        causes.invalid_for(&path, finalizer, names::label_key_errors(finalizer));
+        if !finalizer.contains('/') && !["kubernetes", "foregroundDeletion", "orphan"].contains(&finalizer) {
+            let what = "name is neither a standard finalizer name nor is it fully qualified";
+            causes.invalid(&path, finalizer, what);
+        }
+    }
+}
+
 /// Fills in a Node: what it has is what it can give, unless it says otherwise.
 pub(super) fn default_node(object: &mut Value) {
     let status = ensure(object, "status");
@@ -80,6 +93,9 @@ pub(super) fn validate_node(object: &Value, causes: &mut Causes) {
     if ranges.len() > 2 || (ranges.len() == 2 && n_v6 != 1) {
         causes.invalid(&path, get(spec, "podCIDRs"), "may specify no more than one CIDR for each IP family");
     }
+    for (index, range) in ranges.iter().enumerate().filter(|(index, range)| ranges[..*index].contains(range)) {
+        causes.duplicate(&path.index(index), *range);
+    }
 }
 
 /// Checks what an update of a Node may change.
@@ -89,6 +105,15 @@ pub(super) fn validate_node_update(new: &Value, old: &Value, causes: &mut Causes
     if has(was, "podCIDRs") && get(is, "podCIDRs") != get(was, "podCIDRs") {
         let what = "node updates may not change podCIDR except from \"\" to valid";
         causes.forbidden(&path.child("podCIDRs"), what);
+    }
+    let addresses = list(get(new, "status"), "addresses");
+    let path_of = Path::ROOT.child("status");
+    let path_of = path_of.child("addresses");
+    for (index, address) in
+        addresses.iter().enumerate().filter(|(index, address)| addresses[..*index].contains(address))
+    {
+        let shown = json!([text(address, "type"), text(address, "address")]);
+        causes.duplicate(&path_of.index(index), Raw(&format!("{{\"Type\":{},\"Address\":{}}}", shown[0], shown[1])));
     }
     if has(was, "providerID") && get(is, "providerID") != get(was, "providerID") {
         let what = "node updates may not change providerID except from \"\" to valid";

@@ -1,9 +1,9 @@
-//! ConfigMap, Secret, ServiceAccount.
+//! ConfigMap, Secret, ServiceAccount, ControllerRevision.
 
 use crate::api::base64;
 use crate::api::causes::{Causes, Path, Raw};
 use crate::api::names;
-use crate::api::view::{ensure, entries, fill_text, get, has, put, remove, text};
+use crate::api::view::{ensure, entries, fill_text, get, has, int, put, remove, text};
 use serde_json::Value;
 
 use super::metadata::IMMUTABLE;
@@ -148,5 +148,16 @@ pub(super) fn validate_update(new: &Value, old: &Value, causes: &mut Causes) {
         if get(new, field) != get(old, field) {
             causes.forbidden(&Path::ROOT.child(field), what);
         }
+    }
+}
+
+/// Checks a ControllerRevision.
+pub(super) fn validate_revision(object: &Value, causes: &mut Causes) {
+    if !has(object, "data") {
+        causes.required(&Path::ROOT.child("data"), "data is mandatory");
+    }
+    let revision = int(object, "revision");
+    if revision < 0 {
+        causes.invalid(&Path::ROOT.child("revision"), revision, super::metadata::NON_NEGATIVE);
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::job::{default_batch_template, job_spec, non_negative};
 use super::metadata::NON_NEGATIVE;
-use super::{metadata, schedule};
+use super::schedule;
 
 /// Fills in a CronJob.
 pub(super) fn default(object: &mut Value) {
@@ -48,12 +48,6 @@ pub(super) fn validate(object: &Value, old: Option<&Value>, causes: &mut Causes)
     }
     let template = get(spec, "jobTemplate");
     let template_path = path.child("jobTemplate");
-    metadata::labels(get(get(template, "metadata"), "labels"), &template_path.child("metadata.labels"), causes);
-    metadata::annotations(
-        get(get(template, "metadata"), "annotations"),
-        &template_path.child("metadata.annotations"),
-        causes,
-    );
     let job = get(template, "spec");
     let job_path = template_path.child("spec");
     if has(job, "selector") {

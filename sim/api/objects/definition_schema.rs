@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::definition_structural as structural;
 use crate::api::causes::{Causes, Path, Raw};
-use crate::api::custom::{Props, quoted_value, unknown_fields, validate as validate_value};
+use crate::api::cel::Type;
+use crate::api::custom::{Props, Rule, quoted_value, type_of, unknown_fields, validate as validate_value};
 use crate::api::view::{flag, get, has, list, text};
 
 const TYPES: [&str; 6] = ["array", "boolean", "integer", "number", "object", "string"];
@@ -25,7 +26,7 @@ pub(super) fn validate(schema: &Value, has_status: bool, path: &Path<'_>, causes
     if unsupported.is_none() && structural::validate(schema, &at, causes) {
         defaults(schema, &at, true, false, causes);
     }
-    let place = Place { is_root: true, inside_meta: false, no_defaults: None };
+    let place = Place { is_root: true, inside_meta: false, no_defaults: None, uncorrelated: None };
     openapi(schema, &at, &place, causes);
     if let Some(field) = unsupported.filter(|_| causes.list.len() == n_before) {
         causes.invalid(&at, "", format!("OpenAPIV3Schema '{field}' is not supported"));
@@ -82,6 +83,8 @@ struct Place<'a> {
     inside_meta: bool,
     /// Why there may be no defaults.
     no_defaults: Option<&'a str>,
+    /// The list around it whose items are not told apart: what is below has no former self.
+    uncorrelated: Option<&'a str>,
 }
 
 fn openapi(schema: &Value, path: &Path<'_>, place: &Place<'_>, causes: &mut Causes) {
@@ -111,6 +114,7 @@ fn openapi(schema: &Value, path: &Path<'_>, place: &Place<'_>, causes: &mut Caus
             is_root: false,
             inside_meta: place.inside_meta || is_meta,
             no_defaults: if is_meta && place.is_root { Some(why.as_str()) } else { place.no_defaults },
+            uncorrelated: place.uncorrelated,
         };
         openapi(property, &properties.key(name), &inner, causes);
     }
@@ -125,10 +129,13 @@ fn openapi(schema: &Value, path: &Path<'_>, place: &Place<'_>, causes: &mut Caus
     }
     let items = get(schema, "items");
     if items.is_object() {
-        openapi(items, &path.child("items"), &inner, causes);
+        let here = path.to_string();
+        let is_map = get(schema, "x-kubernetes-list-type") == "map";
+        let uncorrelated = place.uncorrelated.or_else(|| (!is_map).then_some(here.as_str()));
+        openapi(items, &path.child("items"), &Place { uncorrelated, ..inner }, causes);
     }
     extensions(schema, path, causes);
-    rules(schema, path, causes);
+    rules(schema, path, place, causes);
 }
 
 /// What OpenAPI v3 has and structural schemas do not.
@@ -274,12 +281,13 @@ fn nullable_items(schema: &Value, list_type: &str, keys: &[Value], path: &Path<'
     }
 }
 
-/// The form of `x-kubernetes-validations`; their expressions are not compiled.
-fn rules(schema: &Value, path: &Path<'_>, causes: &mut Causes) {
+/// The form of `x-kubernetes-validations`, and whether their expressions compile. Where items have no former selves, `oldSelf` is none.
+fn rules(schema: &Value, path: &Path<'_>, place: &Place<'_>, causes: &mut Causes) {
     const REASONS: [&str; 4] =
         ["FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"];
     let all = path.child("x-kubernetes-validations");
     let breaks = |text: &str| text.contains(['\n', '\r']);
+    let mut own: Option<Type> = None;
     for (index, rule) in list(schema, "x-kubernetes-validations").iter().enumerate() {
         let at = all.index(index);
         let (expression, message) = (text(rule, "rule").trim(), text(rule, "message"));
@@ -306,6 +314,48 @@ fn rules(schema: &Value, path: &Path<'_>, causes: &mut Causes) {
         if breaks(field) {
             causes.invalid(&at.child("fieldPath"), field, "fieldPath must not contain line breaks");
         }
+        if !text(rule, "rule").trim().is_empty() {
+            let own = own.get_or_insert_with(|| type_of(&Props::read(schema), place.is_root));
+            expressions(rule, own, &at, place.uncorrelated, causes);
+        }
+    }
+}
+
+/// Compiles a rule and its message.
+fn expressions(rule: &Value, own: &Type, path: &Path<'_>, uncorrelated: Option<&str>, causes: &mut Causes) {
+    let compiled = Rule::read(rule);
+    // The API server shows its internal type.
+    let or_null = |field: &str| get(rule, field).to_string();
+    let or_empty = |field: &str| Value::from(text(rule, field)).to_string();
+    let shown = format!(
+        "{{\"Rule\":{},\"Message\":{},\"MessageExpression\":{},\"Reason\":{},\"FieldPath\":{},\"OptionalOldSelf\":{}}}",
+        or_empty("rule"),
+        or_empty("message"),
+        or_empty("messageExpression"),
+        or_null("reason"),
+        or_empty("fieldPath"),
+        or_null("optionalOldSelf"),
+    );
+    let shown = crate::api::causes::html_safe(&shown);
+    match compiled.compile_for(own, false) {
+        Err(error) => causes.invalid(&path.child("rule"), Raw(&shown), error.text),
+        Ok(program) => {
+            let is_transition = program.uses("oldSelf");
+            if let Some(within) = uncorrelated.filter(|_| is_transition) {
+                let what =
+                    format!("oldSelf cannot be used on the uncorrelatable portion of the schema within {within}");
+                causes.invalid(&path.child("rule"), text(rule, "rule"), what);
+            }
+            if let (false, Some(given)) = (is_transition, get(rule, "optionalOldSelf").as_bool()) {
+                let what = "may not be set if oldSelf is not used in rule";
+                causes.invalid(&path.child("optionalOldSelf"), Raw(&given.to_string()), what);
+            }
+        }
+    }
+    if !compiled.message_expression.trim().is_empty()
+        && let Err(error) = compiled.compile_for(own, true)
+    {
+        causes.invalid(&path.child("messageExpression"), Raw(&shown), error.text);
     }
 }
 

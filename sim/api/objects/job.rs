@@ -9,7 +9,7 @@ use crate::api::view::{
 use serde_json::Value;
 
 use super::metadata::{IMMUTABLE, NON_NEGATIVE, label_selector, shown_selector};
-use super::{job_policies, pod};
+use super::{internal, job_policies, pod};
 
 /// Fills in a Job.
 pub(super) fn default_job(object: &mut Value) {
@@ -283,6 +283,9 @@ pub(super) fn validate_job_update(new: &Value, old: &Value, causes: &mut Causes)
                 "successPolicy" if has(new, field) => {
                     causes.invalid(&path.child(field), Raw(&job_policies::shown_success(value)), IMMUTABLE);
                 }
+                "podFailurePolicy" => {
+                    causes.invalid(&path.child(field), Raw(&internal::failure_policy(value)), IMMUTABLE);
+                }
                 _ => causes.invalid(&path.child(field), value, IMMUTABLE),
             }
         }
@@ -324,9 +327,9 @@ fn template_update(new: &Value, old: &Value, path: &Path<'_>, causes: &mut Cause
         }
     }
     if is_open && get(&was, "spec") != get(is, "spec") {
-        causes.invalid(&path.child("template.spec"), get(is, "spec"), IMMUTABLE);
+        causes.invalid(&path.child("template.spec"), Raw(&internal::pod_spec(get(is, "spec"))), IMMUTABLE);
     } else if !is_open && was != *is {
-        causes.invalid(&path.child("template"), is, IMMUTABLE);
+        causes.invalid(&path.child("template"), Raw(&internal::pod_template(is)), IMMUTABLE);
     }
 }
 

@@ -9,6 +9,8 @@ mod cron_job;
 mod definition;
 mod definition_schema;
 mod definition_structural;
+mod endpoint_hints;
+mod internal;
 mod job;
 mod job_policies;
 pub mod metadata;
@@ -29,6 +31,9 @@ mod storage;
 mod update;
 mod volume;
 mod warnings;
+mod warnings_pod;
+mod warnings_text;
+mod windows;
 mod workload;
 
 pub use container::tag_is_latest;
@@ -138,6 +143,7 @@ pub fn rules(kind: &str) -> &'static Rules {
         "CSIStorageCapacity" => &STORAGE_CAPACITY,
         "VolumeAttributesClass" => &VOLUME_ATTRIBUTES_CLASS,
         "VolumeAttachment" => &VOLUME_ATTACHMENT,
+        "Endpoints" => &ENDPOINTS,
         "ControllerRevision" => &CONTROLLER_REVISION,
         "CertificateSigningRequest" => &SIGNING_REQUEST,
         "CustomResourceDefinition" => &CUSTOM_RESOURCE_DEFINITION,
@@ -302,6 +308,7 @@ static NAMESPACE: Rules = Rules {
     name: label_name,
     default: cluster::default_namespace,
     prepare: |object, _| cluster::prepare_namespace(object),
+    validate: |object, _, causes| cluster::validate_namespace(object, causes),
     prepare_update: update::prepare_namespace,
     ..PLAIN
 };
@@ -334,7 +341,16 @@ static CSI_DRIVER: Rules = Rules { validate_update: update::csi_driver, ..PLAIN 
 static STORAGE_CAPACITY: Rules = Rules { validate_update: update::storage_capacity, ..PLAIN };
 static VOLUME_ATTRIBUTES_CLASS: Rules = Rules { validate_update: update::volume_attributes_class, ..PLAIN };
 static VOLUME_ATTACHMENT: Rules = Rules { validate_update: update::volume_attachment, ..PLAIN };
-static CONTROLLER_REVISION: Rules = Rules { validate_update: update::controller_revision, ..PLAIN };
+static CONTROLLER_REVISION: Rules = Rules {
+    validate: |object, _, causes| config::validate_revision(object, causes),
+    validate_update: update::controller_revision,
+    ..PLAIN
+};
+static ENDPOINTS: Rules = Rules {
+    default: network::default_endpoints,
+    validate: |object, _, causes| network::validate_endpoints(object, causes),
+    ..PLAIN
+};
 static SIGNING_REQUEST: Rules = Rules { prepare_update: update::prepare_signing_request, ..PLAIN };
 static CUSTOM_RESOURCE_DEFINITION: Rules = Rules {
     default: definition::default,
@@ -344,3 +360,6 @@ static CUSTOM_RESOURCE_DEFINITION: Rules = Rules {
     validate_update: definition::validate_update,
     ..COUNTED
 };
+
+#[cfg(test)]
+mod tests;

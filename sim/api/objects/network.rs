@@ -79,7 +79,7 @@ fn http_path(item: &Value, path: &Path<'_>, causes: &mut Causes) {
     const TYPES: &[&str] = &["Exact", "ImplementationSpecific", "Prefix"];
     let (target, kind) = (text(item, "path"), text(item, "pathType"));
     let path_of = path.child("path");
-    if !has(item, "pathType") {
+    if kind.is_empty() {
         causes.required(&path.child("pathType"), "pathType must be specified");
     } else if kind == "ImplementationSpecific" {
         if !target.is_empty() && !target.starts_with('/') {
@@ -115,16 +115,11 @@ fn backend(backend: &Value, path: &Path<'_>, causes: &mut Causes) {
             return;
         }
         (true, true) => {
-            causes.required(path, "resource or service backend is required");
+            causes.invalid(path, "", "resource or service backend is required");
             return;
         }
         (true, false) => {
-            let path = path.child("resource");
-            for field in ["kind", "name"] {
-                if text(resource, field).is_empty() {
-                    causes.required(&path.child(field), "");
-                }
-            }
+            resource_backend(resource, &path.child("resource"), causes);
             return;
         }
         (false, true) => {}
@@ -145,6 +140,19 @@ fn backend(backend: &Value, path: &Path<'_>, causes: &mut Causes) {
         causes.invalid_for(&path_of.child("port.name"), port_name, names::port_name(port_name));
     } else {
         causes.invalid_for(&path_of.child("port.number"), number, names::port_number(number));
+    }
+}
+
+fn resource_backend(resource: &Value, path: &Path<'_>, causes: &mut Causes) {
+    if has(resource, "apiGroup") {
+        let group = text(resource, "apiGroup");
+        causes.invalid_for(&path.child("apiGroup"), group, names::dns1123_subdomain(group));
+    }
+    for field in ["kind", "name"] {
+        match text(resource, field) {
+            "" => causes.required(&path.child(field), &format!("{field} is required")),
+            value => causes.invalid_for(&path.child(field), value, names::path_segment_name(value)),
+        }
     }
 }
 
@@ -403,6 +411,7 @@ fn endpoints(object: &Value, kind: &str, causes: &mut Causes) {
         for (at, address) in addresses.iter().enumerate() {
             address_of(kind, address.as_str().unwrap_or(""), &addresses_path.index(at), causes);
         }
+        super::endpoint_hints::validate(endpoint, &path, causes);
         for field in ["hostname", "nodeName"] {
             if has(endpoint, field) {
                 let name = text(endpoint, field);
@@ -413,6 +422,72 @@ fn endpoints(object: &Value, kind: &str, causes: &mut Causes) {
                 causes.invalid_for(&path.child(field), name, errors);
             }
         }
+    }
+}
+
+/// Fills in Endpoints: ports are TCP.
+pub(super) fn default_endpoints(object: &mut Value) {
+    for subset in items_mut(object, "subsets") {
+        for port in items_mut(subset, "ports") {
+            fill(port, "protocol", "TCP");
+        }
+    }
+}
+
+/// Checks Endpoints.
+pub(super) fn validate_endpoints(object: &Value, causes: &mut Causes) {
+    let all = Path::ROOT.child("subsets");
+    for (index, subset) in list(object, "subsets").iter().enumerate() {
+        let path = all.index(index);
+        if list(subset, "addresses").is_empty() && list(subset, "notReadyAddresses").is_empty() {
+            causes.required(&path, "must specify `addresses` or `notReadyAddresses`");
+        }
+        for field in ["addresses", "notReadyAddresses"] {
+            let path = path.child(field);
+            for (index, address) in list(subset, field).iter().enumerate() {
+                subset_address(address, &path.index(index), causes);
+            }
+        }
+        let ports = list(subset, "ports");
+        let path = path.child("ports");
+        for (index, port) in ports.iter().enumerate() {
+            subset_port(port, ports.len() > 1, &path.index(index), causes);
+        }
+    }
+}
+
+fn subset_address(address: &Value, path: &Path<'_>, causes: &mut Causes) {
+    let ip = text(address, "ip");
+    causes.invalid_for(&path.child("ip"), ip, names::ip(ip));
+    let (host, node) = (text(address, "hostname"), text(address, "nodeName"));
+    if !host.is_empty() {
+        causes.invalid_for(&path.child("hostname"), host, names::dns1123_label(host));
+    }
+    if has(address, "nodeName") {
+        causes.invalid_for(&path.child("nodeName"), node, names::dns1123_subdomain(node));
+    }
+    match names::parse_ip(ip) {
+        None => causes.invalid(&path.child("ip"), ip, "must be a valid IP address"),
+        Some(_) => super::service::non_special_ip(ip, &path.child("ip"), causes),
+    }
+}
+
+fn subset_port(port: &Value, needs_name: bool, path: &Path<'_>, causes: &mut Causes) {
+    match text(port, "name") {
+        "" if needs_name => causes.required(&path.child("name"), ""),
+        "" => {}
+        name => causes.invalid_for(&path.child("name"), name, names::dns1123_label(name)),
+    }
+    let number = int(port, "port");
+    causes.invalid_for(&path.child("port"), number, names::port_number(number));
+    match text(port, "protocol") {
+        "" => causes.required(&path.child("protocol"), ""),
+        "TCP" | "UDP" | "SCTP" => {}
+        other => causes.not_supported(&path.child("protocol"), other, &["SCTP", "TCP", "UDP"]),
+    }
+    if has(port, "appProtocol") {
+        let protocol = text(port, "appProtocol");
+        causes.invalid_for(&path.child("appProtocol"), protocol, names::label_key_errors(protocol));
     }
 }
 

@@ -8,7 +8,7 @@ use crate::api::view::{
 use serde_json::{Value, json};
 
 use super::container::{self, PodFacts};
-use super::{affinity, pod_resources, resources, security, volume};
+use super::{affinity, pod_resources, resources, security, volume, windows};
 
 /// Fills in a Pod.
 pub(super) fn default(pod: &mut Value) {
@@ -112,9 +112,10 @@ pub(super) fn validate(pod: &Value, is_update: bool, causes: &mut Causes) {
 
 /// Checks a template: its labels, annotations and spec.
 pub(super) fn validate_template(template: &Value, path: &Path<'_>, causes: &mut Causes) {
+    // The API server leaves `metadata` out of these paths.
     let metadata = get(template, "metadata");
-    super::metadata::labels(get(metadata, "labels"), &path.child("metadata").child("labels"), causes);
-    super::metadata::annotations(get(metadata, "annotations"), &path.child("metadata").child("annotations"), causes);
+    super::metadata::labels(get(metadata, "labels"), &path.child("labels"), causes);
+    super::metadata::annotations(get(metadata, "annotations"), &path.child("annotations"), causes);
     let path = path.child("spec");
     validate_spec(get(template, "spec"), "", &path, causes);
     if !list(get(template, "spec"), "ephemeralContainers").is_empty() {
@@ -156,6 +157,7 @@ fn validate_spec(spec: &Value, pod_name: &str, path: &Path<'_>, causes: &mut Cau
         &path.child("topologySpreadConstraints"),
         causes,
     );
+    windows::host_process(spec, path, causes);
     host_users(spec, path, causes);
     hostname_override(spec, path, causes);
     names_and_numbers(spec, path, causes);

@@ -35,7 +35,7 @@ pub(super) fn validate_pod(spec: &Value, path: &Path<'_>, causes: &mut Causes) {
     one_of(context, "fsGroupChangePolicy", &["Always", "OnRootMismatch"], &path, causes);
     seccomp(get(context, "seccompProfile"), &path.child("seccompProfile"), causes);
     app_armor(get(context, "appArmorProfile"), &path.child("appArmorProfile"), causes);
-    windows_options(get(context, "windowsOptions"), &path.child("windowsOptions"), causes);
+    super::windows::options(get(context, "windowsOptions"), &path.child("windowsOptions"), causes);
     one_of(context, "supplementalGroupsPolicy", &["Merge", "Strict"], &path, causes);
     one_of(context, "seLinuxChangePolicy", &["MountOption", "Recursive"], &path, causes);
 }
@@ -104,7 +104,9 @@ fn seccomp(profile: &Value, path: &Path<'_>, causes: &mut Causes) {
             local => local_path(local.as_str().unwrap_or(""), &path, causes),
         }
     } else if has(profile, "localhostProfile") {
-        causes.invalid(&path, profile, "can only be set when seccomp type is Localhost");
+        let (kind, local) = (get(profile, "type"), get(profile, "localhostProfile"));
+        let shown = format!("{{\"Type\":{kind},\"LocalhostProfile\":{local}}}");
+        causes.invalid(&path, Raw(&shown), "can only be set when seccomp type is Localhost");
     }
 }
 
@@ -148,14 +150,6 @@ pub(super) fn no_back_steps(local: &str, path: &Path<'_>, causes: &mut Causes) {
     }
 }
 
-fn windows_options(options: &Value, path: &Path<'_>, causes: &mut Causes) {
-    for field in ["gmsaCredentialSpecName", "gmsaCredentialSpec", "runAsUserName"] {
-        if has(options, field) && text(options, field).is_empty() {
-            causes.invalid(&path.child(field), "", "cannot be an empty string");
-        }
-    }
-}
-
 /// Checks `securityContext` of a container.
 pub(super) fn validate_container(context: &Value, has_user_namespace: bool, path: &Path<'_>, causes: &mut Causes) {
     if context.is_null() {
@@ -174,7 +168,7 @@ pub(super) fn validate_container(context: &Value, has_user_namespace: bool, path
     }
     seccomp(get(context, "seccompProfile"), &path.child("seccompProfile"), causes);
     if get(context, "allowPrivilegeEscalation") == false {
-        let shown = shown_context(context);
+        let shown = super::internal::security_context(context);
         if get(context, "privileged") == true {
             causes.invalid(
                 path,
@@ -189,34 +183,8 @@ pub(super) fn validate_container(context: &Value, has_user_namespace: bool, path
             }
         }
     }
-    windows_options(get(context, "windowsOptions"), &path.child("windowsOptions"), causes);
+    super::windows::options(get(context, "windowsOptions"), &path.child("windowsOptions"), causes);
     app_armor(get(context, "appArmorProfile"), &path.child("appArmorProfile"), causes);
-}
-
-/// A security context in the API server's own names, for its message.
-fn shown_context(context: &Value) -> String {
-    let capabilities = match get(context, "capabilities") {
-        Value::Null => "null".to_owned(),
-        set => format!("{{\"Add\":{},\"Drop\":{}}}", get(set, "add"), get(set, "drop")),
-    };
-    let mut shown = format!("{{\"Capabilities\":{capabilities}");
-    for (name, field) in [
-        ("Privileged", "privileged"),
-        ("SELinuxOptions", "seLinuxOptions"),
-        ("WindowsOptions", "windowsOptions"),
-        ("RunAsUser", "runAsUser"),
-        ("RunAsGroup", "runAsGroup"),
-        ("RunAsNonRoot", "runAsNonRoot"),
-        ("ReadOnlyRootFilesystem", "readOnlyRootFilesystem"),
-        ("AllowPrivilegeEscalation", "allowPrivilegeEscalation"),
-        ("ProcMount", "procMount"),
-        ("SeccompProfile", "seccompProfile"),
-        ("AppArmorProfile", "appArmorProfile"),
-    ] {
-        shown.push_str(&format!(",\"{name}\":{}", get(context, field)));
-    }
-    shown.push('}');
-    shown
 }
 
 /// Checks that a pod for Windows sets nothing that only Linux has, and the other way round.

@@ -106,6 +106,7 @@ pub fn validate(object: &Value, causes: &mut Causes) {
     let path = Path::ROOT.child("spec");
     let kind = text(spec, "type");
     let is_headless = text(spec, "clusterIP") == "None";
+    topology_mode(object, causes);
     if list(spec, "ports").is_empty() && !is_headless && kind != "ExternalName" {
         causes.required(&path.child("ports"), "");
     }
@@ -132,9 +133,42 @@ pub fn validate(object: &Value, causes: &mut Causes) {
         }
     }
     duplicate_ports(spec, &path.child("ports"), causes);
+    annotated_ranges(object, kind, causes);
     source_ranges(spec, kind, &path, causes);
     load_balancer(spec, kind, &path, causes);
     traffic(spec, kind, &path, causes);
+}
+
+/// The annotation has an older name; both say the same if both are there.
+fn topology_mode(object: &Value, causes: &mut Causes) {
+    const MODE: &str = "service.kubernetes.io/topology-mode";
+    const HINTS: &str = "service.kubernetes.io/topology-aware-hints";
+    let annotations = get(get(object, "metadata"), "annotations");
+    if has(annotations, MODE) && has(annotations, HINTS) && text(annotations, MODE) != text(annotations, HINTS) {
+        let path = Path::ROOT.child("metadata");
+        let path = path.child("annotations");
+        let what = format!("must match annotations[{HINTS}] when both are specified");
+        causes.invalid(&path.key(MODE), text(annotations, MODE), what);
+    }
+}
+
+/// The ranges that an annotation gives where the field gives none.
+fn annotated_ranges(object: &Value, kind: &str, causes: &mut Causes) {
+    const RANGES: &str = "service.beta.kubernetes.io/load-balancer-source-ranges";
+    let annotations = get(get(object, "metadata"), "annotations");
+    if !list(get(object, "spec"), "loadBalancerSourceRanges").is_empty() || !has(annotations, RANGES) {
+        return;
+    }
+    let path = Path::ROOT.child("metadata");
+    let path = path.child("annotations");
+    let path = path.key(RANGES);
+    if kind != "LoadBalancer" {
+        causes.forbidden(&path, "may only be used when `type` is 'LoadBalancer'");
+    }
+    let given = text(annotations, RANGES).trim();
+    for range in given.split(',').filter(|_| !given.is_empty()) {
+        causes.invalid_for(&path, range.trim(), names::cidr(range.trim()));
+    }
 }
 
 fn type_rules(spec: &Value, kind: &str, path: &Path<'_>, causes: &mut Causes) {
@@ -320,6 +354,26 @@ pub(super) fn validate_allocation(object: &Value, causes: &mut Causes) {
     }
 }
 
+/// Checks that ports on nodes are those of the cluster, which its allocator does when something is stored.
+pub fn validate_node_port_range(object: &Value, causes: &mut Causes) {
+    let spec = get(object, "spec");
+    let path = Path::ROOT.child("spec");
+    let path = path.child("ports");
+    if !["NodePort", "LoadBalancer"].contains(&text(spec, "type")) {
+        return;
+    }
+    let ports = list(spec, "ports").iter().map(|port| int(port, "nodePort"));
+    if let Some((index, number)) = ports.enumerate().find(|(_, port)| *port != 0 && !NODE_PORTS.contains(port)) {
+        let (low, high) = (NODE_PORTS.start(), NODE_PORTS.end());
+        let what = format!("provided port is not in the valid range. The range of valid ports is {low}-{high}");
+        let item = path.index(index);
+        causes.invalid(&item.child("nodePort"), number, what);
+    }
+}
+
+/// kube-apiserver, `--service-node-port-range`.
+const NODE_PORTS: std::ops::RangeInclusive<i64> = 30_000..=32_767;
+
 fn node_ports(ports: &[Value], path: &Path<'_>, causes: &mut Causes) {
     for (index, port) in ports.iter().enumerate() {
         let number = int(port, "nodePort");
@@ -390,7 +444,7 @@ fn source_ranges(spec: &Value, kind: &str, path: &Path<'_>, causes: &mut Causes)
     }
     for (index, range) in ranges.iter().enumerate() {
         let range = range.as_str().unwrap_or("");
-        causes.invalid_for(&path.index(index), range, names::cidr(range.trim()));
+        causes.invalid_for(&path.index(index), range.trim(), names::cidr(range.trim()));
     }
 }
 

@@ -189,7 +189,7 @@ pub(super) fn validate_volume(object: &Value, causes: &mut Causes) {
         let path = path.child("capacity");
         let path = path.key(resource);
         if resources::quantity(amount).sign() < 0 {
-            causes.invalid(&path, amount, "must be a valid resource quantity");
+            causes.invalid(&path, resources::quantity(amount).value(), "must be a valid resource quantity");
         }
         if resources::quantity(amount).sign() <= 0 {
             causes.invalid(&path, amount, "must be greater than zero");

@@ -237,8 +237,8 @@ fn leading_number(value: &Value) -> i64 {
         Value::String(text) if names::percent(text).is_empty() => {
             text.trim_end_matches('%').parse().unwrap_or(i64::MAX)
         }
-        // What is no percentage has its own error; it is not counted as nothing.
-        Value::String(_) => -1,
+        // What is no percentage has an error of its own; Go's `IntValue` makes of it what it can.
+        Value::String(text) => text.parse().unwrap_or(0),
         other => other.as_i64().unwrap_or(0),
     }
 }

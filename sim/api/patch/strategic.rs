@@ -173,7 +173,7 @@ pub(super) fn set_order(list: &mut Vec<Value>, order: &[Value], by: Option<&str>
 }
 
 /// A value as Go's `%v` prints it.
-fn go_map(value: &Value) -> String {
+pub(super) fn go_map(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
             let fields: Vec<String> = fields.iter().map(|(key, value)| format!("{key}:{}", go_map(value))).collect();

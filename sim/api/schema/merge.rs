@@ -3,7 +3,10 @@
 //!
 //! A list that is not named here is atomic and replaced; a map or struct that is not named here is merged field by field.
 
+use serde_json::Value;
+
 use super::{Schema, StructId, Type};
+use crate::api::custom::Props;
 
 /// How a list is merged by server-side apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,10 +130,56 @@ pub enum Shape<'s> {
     Map(&'s Type),
     /// Item by item.
     List(&'s Type, ListType, PatchStrategy),
+    /// As the schema of a custom resource says; the second is whether it is a resource of its own.
+    Custom(&'s Props, bool),
     /// As a whole.
     Leaf,
     /// No schema is known: objects field by field, lists as a whole.
     Unknown,
+}
+
+/// How the items of a list are told apart by server-side apply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Items<'s> {
+    /// They are not: the list is written as a whole.
+    Atomic,
+    /// By their values.
+    Set,
+    /// By these fields, each with what it is if it is not there.
+    Keys(Vec<(&'s str, Option<Value>)>),
+}
+
+impl<'s> Shape<'s> {
+    /// How the items of a list of this shape are told apart.
+    pub fn items(self) -> Items<'s> {
+        match self {
+            Shape::List(_, Set, _) => Items::Set,
+            Shape::List(_, Map(keys), _) => Items::Keys(keys.iter().map(|&key| (key, self.key_default(key))).collect()),
+            Shape::Custom(props, _) => match props.list_type.as_str() {
+                "set" => Items::Set,
+                "map" => {
+                    let default = |key: &str| props.items.as_ref()?.properties.get(key)?.default.clone();
+                    Items::Keys(props.list_map_keys.iter().map(|key| (key.as_str(), default(key))).collect())
+                }
+                _ => Items::Atomic,
+            },
+            _ => Items::Atomic,
+        }
+    }
+
+    /// What a key is that an item of a built-in list does not have (`+default` of the Go types).
+    fn key_default(self, key: &str) -> Option<Value> {
+        match (key, self) {
+            ("protocol", _) => Some(Value::from("TCP")),
+            // The only list that is merged by the name of a reference to a Secret.
+            ("name", Shape::List(Type::Struct(id), ..))
+                if Schema::builtin().get(*id).name == "LocalObjectReference" =>
+            {
+                Some(Value::from(""))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Schema {
@@ -150,8 +199,22 @@ impl Schema {
                 }
             }
             Shape::Map(item) | Shape::List(item, ..) => self.shape_of("", "", item),
+            Shape::Custom(props, is_resource) => self.custom_member(props, is_resource, name),
             Shape::Leaf => Shape::Leaf,
             Shape::Unknown => Shape::Unknown,
+        }
+    }
+
+    /// A member of a custom resource. Unknown fields that are preserved are merged as their values suggest.
+    fn custom_member<'s>(&'s self, props: &'s Props, is_resource: bool, name: &str) -> Shape<'s> {
+        if is_resource && name == "metadata" {
+            return self.struct_called("ObjectMeta").map_or(Shape::Unknown, Shape::Struct);
+        }
+        let below = if props.kind == "array" { props.items.as_deref() } else { props.field(name) };
+        match below {
+            Some(below) if below.kind == "object" && below.map_type == "atomic" => Shape::Leaf,
+            Some(below) => Shape::Custom(below, below.is_embedded),
+            None => Shape::Unknown,
         }
     }
 

@@ -8,7 +8,7 @@ mod decode;
 mod merge;
 
 pub use decode::{DecodeError, UnknownField, decode, prune};
-pub use merge::{ListType, PatchStrategy, Shape};
+pub use merge::{Items, ListType, PatchStrategy, Shape};
 
 use rustc_hash::FxHashMap;
 use serde_json::Value;

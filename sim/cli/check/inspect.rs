@@ -35,8 +35,6 @@ pub(super) struct SeenObject {
     pub index: usize,
     /// Whether it is a custom resource without a definition.
     pub is_undefined: bool,
-    /// Whether its definition has rules that are not evaluated.
-    pub has_rules: bool,
 }
 
 impl Inspector<'_> {
@@ -83,7 +81,6 @@ impl Inspector<'_> {
         };
         let group = document.api_version().split_once('/').map_or("", |(group, _)| group);
         let definition = self.definitions.find(group, document.kind());
-        let version = document.api_version().rsplit('/').next().unwrap_or("");
         let accepted = accept(&document.value, &context);
         let is_namespaced = match &accepted {
             Ok(accepted) => accepted.info.namespaced,
@@ -121,10 +118,7 @@ impl Inspector<'_> {
                 }
             }
         }
-        let has_rules = definition
-            .and_then(|definition| definition.served(version))
-            .is_some_and(|version| version.schema.has_rules);
-        report.objects.push(SeenObject { identity, index, is_undefined, has_rules });
+        report.objects.push(SeenObject { identity, index, is_undefined });
         report
     }
 }

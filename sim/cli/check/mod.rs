@@ -218,13 +218,10 @@ impl Seen<'_> {
                 found.push(Finding { level, rule, error, object: Some(identity.clone()) });
             };
             let kind = (identity.group.clone(), identity.kind.clone());
-            if (object.is_undefined || object.has_rules) && !self.kinds.contains(&kind) {
+            if object.is_undefined && !self.kinds.contains(&kind) {
                 let (version, name) = (&identity.api_version, &identity.kind);
                 self.kinds.push(kind);
-                if object.has_rules {
-                    let what = format!("the x-kubernetes-validations of {version} {name} (CEL) are not evaluated");
-                    say("rules-not-evaluated", Level::Note, at(Error::new(what), "kind"));
-                } else if !self.args.ignore_missing_definitions {
+                if !self.args.ignore_missing_definitions {
                     let what = format!(
                         "no CustomResourceDefinition for {version} {name} among the inputs; its fields are not checked"
                     );

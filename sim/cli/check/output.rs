@@ -24,14 +24,13 @@ pub(crate) enum Format {
 }
 
 /// The rules that findings name, with a sentence.
-const RULES: [(&str, &str); 12] = [
+const RULES: [(&str, &str); 11] = [
     ("duplicate", "The same object is in the inputs twice"),
     ("forbidden", "Admission would refuse the object"),
     ("invalid", "The API server would refuse a value"),
     ("no-definition", "A custom resource without a definition among the inputs is not checked"),
     ("no-match", "The API server does not serve the kind in this version"),
     ("not-a-manifest", "The document is no object of the API"),
-    ("rules-not-evaluated", "CEL rules of a CustomResourceDefinition are not evaluated"),
     ("scenario", "A scenario of Wavetank has a mistake"),
     ("syntax", "The text cannot be read"),
     ("unknown-field", "The API server does not know a field"),

@@ -91,6 +91,12 @@ impl Cluster {
         }
     }
 
+    /// Keeps another status of an object whose status is kept as it was written.
+    pub(in crate::cluster) fn replace_raw_status(&mut self, id: ObjId, raw: Arc<Value>) {
+        self.objects[id].raw = raw;
+        self.wrote(id.into(), What::Status);
+    }
+
     fn update_body<K: Kind + Clone + PartialEq>(&mut self, id: ObjId, update: impl FnOnce(&mut K)) -> bool {
         let body = K::of_mut(&mut self.objects[id].body).unwrap_or_else(|| panic!("{id:?} is not a {}", K::KIND));
         let before = body.clone();

@@ -49,6 +49,10 @@ pub fn parse(line: &str) -> Result<Command> {
     let Some(verb) = words.first().cloned() else {
         return Err(Error::new("the kubectl command is empty").help("write a verb, e.g. `get pods`"));
     };
+    if verb == "edit" {
+        let error = Error::new("`kubectl edit` opens an editor, and nobody is here to use it");
+        return Err(error.help("write the change as a patch: `patch deployment/web -p '{\"spec\": ...}'`"));
+    }
     if !VERBS.contains(&verb.as_str()) {
         let error = Error::new(format!("unknown command \"{verb}\" for \"kubectl\""));
         return Err(match nearest(&verb, VERBS) {
@@ -98,7 +102,7 @@ fn command(verb: &str, parsed: Parsed) -> Result<Command> {
         "expose" => Ok(Command::Expose(Expose {
             selection: selection(&parsed, 0)?,
             dry_run: parsed.dry_run()?,
-            flags: parsed.flags,
+            flags: no_output(parsed)?.flags,
         })),
         _ => wait(&parsed).map(Command::Wait),
     }
@@ -440,7 +444,17 @@ fn apply(parsed: &Parsed) -> Result<Apply> {
     })
 }
 
+/// Commands that make objects tell what they did; the objects themselves are seen with `get`.
+fn no_output(parsed: Parsed) -> Result<Parsed> {
+    match parsed.value("output") {
+        None | Some("") => Ok(parsed),
+        Some(output) => Err(Error::new(format!("`-o {output}` is not supported by commands that make objects"))
+            .help("look at the object with `get` at a later instant")),
+    }
+}
+
 fn generate(verb: &str, parsed: Parsed) -> Result<Generate> {
+    let parsed = no_output(parsed)?;
     let mut args = parsed.args.iter().cloned();
     let mut kind = Vec::new();
     if verb == "run" {
