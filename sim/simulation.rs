@@ -6,7 +6,7 @@ use std::fmt;
 use crate::client::Client;
 use crate::cluster::objects::{HorizontalPodAutoscaler, Kind};
 use crate::cluster::{
-    Agenda, Change, Cluster, Component, Event, METRIC_RESOLUTION, NO_CAUSE, ObjectRef, Observer, Queued,
+    Agenda, Change, Cluster, Component, Event, METRIC_RESOLUTION, NO_CAUSE, News, ObjectRef, Observer, Queued,
     SchedulerEvent, What,
 };
 use crate::controllers::Controllers;
@@ -36,6 +36,7 @@ pub struct Simulation {
     n_events: u64,
     n_changes: u32,
     changes: Vec<Change>,
+    causes: Vec<(usize, u32)>,
     check_every_event: bool,
     stop_after: Option<u64>,
     started: bool,
@@ -122,6 +123,7 @@ impl Simulation {
             n_events: 0,
             n_changes: 0,
             changes: Vec::new(),
+            causes: Vec::new(),
             check_every_event: false,
             stop_after: None,
             started: false,
@@ -258,9 +260,12 @@ impl Simulation {
     fn start(&mut self, observers: &mut [&mut dyn Observer]) {
         self.started = true;
         self.settle(observers);
+        self.agenda.because(NO_CAUSE, &mut self.cluster);
         self.scheduler.start(&mut self.cluster, &mut self.agenda);
         self.controllers.start(&mut self.cluster, &mut self.agenda);
         self.kubelets.start(&mut self.cluster, &mut self.agenda);
+        // Kubelets began because there are nodes; all else because the run begins.
+        self.agenda.because(NO_CAUSE, &mut self.cluster);
         self.faults.start(&mut self.cluster, &mut self.agenda);
         self.client.start(&mut self.cluster, &mut self.agenda);
         if self.sample_period.is_some() {
@@ -276,6 +281,7 @@ impl Simulation {
         self.n_events += 1;
         let now = self.agenda.now();
         self.cluster.set_now(now);
+        self.cluster.because(queued.cause);
         match queued.event {
             Event::Workload(event) => self.client.handle(event, &mut self.cluster, &mut self.agenda),
             Event::Kubelet(event) => self.kubelets.handle(event, &mut self.cluster, &mut self.agenda),
@@ -303,40 +309,56 @@ impl Simulation {
 
     /// Shows the changes of the event just handled to everyone, in order; then what happened to the control plane.
     fn settle(&mut self, observers: &mut [&mut dyn Observer]) {
-        self.show_changes(observers);
-        let mut outages = Vec::new();
-        self.cluster.take_outages(&mut outages);
+        let mut news = Vec::new();
+        self.cluster.take_news(&mut news);
         let now = self.agenda.now();
-        for &outage in &outages {
-            observers.iter_mut().for_each(|observer| observer.outage(now, outage, &self.cluster));
-            self.agenda.set_cause(NO_CAUSE);
-            self.kubelets.outage(outage, &mut self.cluster, &mut self.agenda);
-            self.controllers.outage(outage, &mut self.cluster, &mut self.agenda);
-            self.scheduler.outage(outage, &mut self.cluster, &mut self.agenda);
-            self.faults.outage(outage, &mut self.cluster, &mut self.agenda);
-            self.client.outage(outage, &mut self.cluster, &mut self.agenda);
+        for &first in news.iter().filter(|news| news.outage.comes_first()) {
+            observers.iter_mut().for_each(|observer| observer.outage(now, first, &self.cluster));
         }
-        if !outages.is_empty() {
-            self.show_changes(observers);
+        self.show_changes(observers);
+        for &told in news.iter().filter(|news| !news.outage.comes_first()) {
+            observers.iter_mut().for_each(|observer| observer.outage(now, told, &self.cluster));
+            if told.outage.concerns_components() {
+                self.tell_components(told);
+                self.show_changes(observers);
+            }
         }
         if self.check_every_event {
             self.cluster.check().unwrap_or_else(|error| panic!("at {now}: {error}"));
         }
     }
 
+    fn tell_components(&mut self, news: News) {
+        self.agenda.because(news.number, &mut self.cluster);
+        self.kubelets.outage(news.outage, &mut self.cluster, &mut self.agenda);
+        self.controllers.outage(news.outage, &mut self.cluster, &mut self.agenda);
+        self.scheduler.outage(news.outage, &mut self.cluster, &mut self.agenda);
+        self.faults.outage(news.outage, &mut self.cluster, &mut self.agenda);
+        self.client.outage(news.outage, &mut self.cluster, &mut self.agenda);
+    }
+
     fn show_changes(&mut self, observers: &mut [&mut dyn Observer]) {
         let mut changes = std::mem::take(&mut self.changes);
-        self.cluster.take_changes(&mut changes);
-        let (now, cause) = (self.agenda.now(), self.agenda.cause());
+        let mut causes = std::mem::take(&mut self.causes);
+        self.cluster.take_changes_with_causes(&mut changes, &mut causes);
+        let (now, mut cause, mut n_causes) = (self.agenda.now(), NO_CAUSE, 0);
         if !changes.is_empty() {
             observers.iter_mut().for_each(|observer| observer.handled(self.n_events));
         }
-        for &change in &changes {
+        for (idx, &change) in changes.iter().enumerate() {
+            while causes[n_causes].0 <= idx {
+                cause = causes[n_causes].1;
+                n_causes += 1;
+            }
             if change.what == What::Created && self.is_autoscaler(change.object) {
                 self.scrape_at_next_tick();
             }
             let number = self.n_changes;
             self.n_changes += 1;
+            self.cluster.show_note_of(idx);
+            if let (What::Kubelet, Some(node)) = (change.what, change.node()) {
+                self.cluster.note_silence(node, number);
+            }
             for observer in observers.iter_mut() {
                 observer.change(now, number, cause, change, &self.cluster);
             }
@@ -347,7 +369,9 @@ impl Simulation {
             self.faults.observe(change, &self.cluster, &mut self.agenda);
             self.client.observe(change, &self.cluster, &mut self.agenda);
         }
+        self.cluster.forget_notes();
         changes.clear();
-        self.changes = changes;
+        causes.clear();
+        (self.changes, self.causes) = (changes, causes);
     }
 }

@@ -13,6 +13,7 @@ mod progress;
 mod replay;
 mod run;
 mod swarm;
+mod timeline;
 mod trace;
 
 use std::io::Write as _;
@@ -91,6 +92,8 @@ enum Command {
     Rollout(look::RolloutArgs),
     /// Explain the last scheduling decision for a pod
     Explain(explain::ExplainArgs),
+    /// Print what happened, when, and why: every change with its cause
+    Timeline(timeline::TimelineArgs),
     /// Work with workload traces
     #[command(subcommand)]
     Trace(trace::TraceCommand),
@@ -191,6 +194,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Command::Top(args) => look::top(args, global),
         Command::Rollout(args) => look::rollout(args, global),
         Command::Explain(args) => explain::explain(args, global),
+        Command::Timeline(args) => timeline::timeline(args, global),
         Command::Trace(command) => trace::trace(command, global),
         Command::Replay(args) => replay::replay(args, global),
         Command::Bench(args) => bench::bench(args, global),

@@ -186,4 +186,8 @@ impl Observer for Checking {
     fn change(&mut self, at: Time, _: u32, _: u32, change: Change, cluster: &Cluster) {
         self.checker.observe(at, change, cluster);
     }
+
+    fn advance(&mut self, to: Time, cluster: &Cluster) {
+        self.checker.advance(to, cluster);
+    }
 }

@@ -10,7 +10,7 @@ use super::execute::execute;
 use super::ownership::Ownership;
 use super::select::select;
 use super::submit::{Submission, apply_step, submit};
-use super::{Action, ArrivalSource, ArrivingPod, EvictionAnswer, ObjectName, verbs};
+use super::{Action, ArrivalSource, ArrivingPod, EvictionAnswer, verbs};
 use crate::cluster::{Agenda, Change, Cluster, Component, Event, Outage, PodId, Propagation, What, WorkloadEvent};
 use crate::engine::{Span, Time};
 use crate::kubectl::command::{self, Command};
@@ -52,6 +52,9 @@ enum Request {
 /// 10 to 60 ms lie between two requests.
 const WRITES_PER_REQUEST: u64 = 5;
 
+/// Lines of one answer that the timeline shows.
+const MAX_TOLD_LINES: usize = 20;
+
 fn request_time(agenda: &Agenda) -> Span {
     agenda.control_plane.write_latency * WRITES_PER_REQUEST
 }
@@ -64,7 +67,7 @@ pub struct Client {
     sources: Vec<Box<dyn ArrivalSource>>,
     /// The next pod of each source.
     waiting: Vec<Option<ArrivingPod>>,
-    drains: BTreeMap<u32, Vec<Drain>>,
+    drains: BTreeMap<u32, Drain>,
     /// Requests of a step that wait for the one before them.
     requests: BTreeMap<u32, VecDeque<Request>>,
     /// The namespace that commands without `-n` mean.
@@ -74,6 +77,8 @@ pub struct Client {
     n_arrived: u64,
     /// What waits for the end of an outage: owners of arriving pods and new machines try until they are served.
     held: Vec<WorkloadEvent>,
+    /// How long a manifest of several takes that are applied, if that is known.
+    apply_time: Option<Span>,
 }
 
 impl Client {
@@ -94,6 +99,12 @@ impl Client {
         self
     }
 
+    /// The same client, whose requests to apply one manifest of several take so long.
+    pub fn applying_each_in(mut self, time: Span) -> Client {
+        self.apply_time = Some(time);
+        self
+    }
+
     /// The steps with their answers.
     pub fn answers(&self) -> impl Iterator<Item = (&Step, &Answer)> {
         self.steps.iter().zip(&self.answers)
@@ -107,6 +118,7 @@ impl Client {
     fn do_step(&mut self, idx: u32, cluster: &mut Cluster, agenda: &mut Agenda) {
         let Some(step) = self.steps.get(idx as usize) else { return };
         let action = step.action.clone();
+        self.tell_step(idx, cluster, agenda);
         if let Action::Kubectl(command) = &action
             && let Command::Drain(options) = &**command
         {
@@ -146,18 +158,14 @@ impl Client {
     fn drain(&mut self, idx: u32, options: &command::Drain, cluster: &mut Cluster, agenda: &mut Agenda) {
         let selection = super::execute::nodes(&options.nodes, options.selector.as_ref());
         let begun = select(cluster, &selection, &self.namespace).and_then(|nodes| {
-            let begin = |node: &ObjectName| Drain::begin(cluster, &node.name, options, request_time(agenda));
-            nodes.iter().map(begin).collect::<Result<Vec<_>, _>>()
+            let names = nodes.into_iter().map(|node| node.name).collect();
+            Drain::begin(cluster, names, options, request_time(agenda))
         });
         match begun {
             Err(error) => self.fail(idx, error, agenda.now()),
-            Ok(begun) => {
-                for (drain, stdout, stderr) in begun {
-                    let answer = &mut self.answers[idx as usize];
-                    answer.stdout.extend(stdout);
-                    answer.stderr.extend(stderr);
-                    self.drains.entry(idx).or_default().push(drain);
-                }
+            Ok((drain, stdout)) => {
+                self.answers[idx as usize].stdout.extend(stdout);
+                self.drains.insert(idx, drain);
                 self.go_on(idx, cluster, agenda);
             }
         }
@@ -194,8 +202,10 @@ impl Client {
     /// Sends the first of several requests; the next one follows when it has been answered. One that is refused does not keep the
     /// next from being sent.
     fn send_next(&mut self, idx: u32, mut requests: VecDeque<Request>, cluster: &mut Cluster, agenda: &mut Agenda) {
+        let mut time = request_time(agenda);
         match requests.pop_front() {
             Some(Request::Apply(manifest)) => {
+                time = self.apply_time.unwrap_or(time);
                 match apply_step(cluster, &mut self.ownership, manifest, &self.namespace) {
                     Ok((_, line)) => self.answers[idx as usize].stdout.push(line),
                     Err(error) => self.fail(idx, error, agenda.now()),
@@ -211,7 +221,7 @@ impl Client {
             return;
         }
         self.requests.insert(idx, requests);
-        agenda.after(request_time(agenda), Event::Workload(WorkloadEvent::Continue(idx)));
+        agenda.after(time, Event::Workload(WorkloadEvent::Continue(idx)));
     }
 
     fn evict(&mut self, idx: u32, pod: PodId, cluster: &mut Cluster) {
@@ -241,26 +251,18 @@ impl Client {
         if let Some(requests) = self.requests.remove(&idx) {
             return self.send_next(idx, requests, cluster, agenda);
         }
-        let Some(mut drains) = self.drains.remove(&idx) else { return };
-        let mut again = None;
-        drains.retain_mut(|drain| {
-            let progress = drain.go_on(cluster);
-            let answer = &mut self.answers[idx as usize];
-            answer.stdout.extend(progress.stdout);
-            answer.stderr.extend(progress.stderr);
-            answer.failed |= progress.failed;
-            again = match (again, progress.again) {
-                (Some(a), Some(b)) => Some(std::cmp::min::<Time>(a, b)),
-                (a, b) => a.or(b),
-            };
-            progress.again.is_some()
-        });
-        match again {
+        let Some(mut drain) = self.drains.remove(&idx) else { return };
+        let progress = drain.go_on(cluster);
+        let answer = &mut self.answers[idx as usize];
+        answer.stdout.extend(progress.stdout);
+        answer.stderr.extend(progress.stderr);
+        answer.failed |= progress.failed;
+        match progress.again {
             Some(at) => {
-                self.drains.insert(idx, drains);
+                self.drains.insert(idx, drain);
                 agenda.at(at, Event::Workload(WorkloadEvent::Continue(idx)));
             }
-            None => self.answers[idx as usize].ended = Some(agenda.now()),
+            None => answer.ended = Some(agenda.now()),
         }
     }
 
@@ -305,14 +307,17 @@ impl Component for Client {
     }
 
     fn handle(&mut self, event: WorkloadEvent, cluster: &mut Cluster, agenda: &mut Agenda) {
-        if let Some(refusal) = cluster.refusal() {
-            return self.refuse(event, refusal, cluster, agenda);
+        let step = match event {
+            WorkloadEvent::Step(idx) | WorkloadEvent::Continue(idx) => self.answers.get(idx as usize),
+            _ => None,
+        };
+        let before = step.map_or((0, 0), |answer| (answer.stdout.len(), answer.stderr.len()));
+        match cluster.refusal() {
+            Some(refusal) => self.refuse(event, refusal, cluster, agenda),
+            None => self.act_on(event, cluster, agenda),
         }
-        match event {
-            WorkloadEvent::Step(idx) => self.do_step(idx, cluster, agenda),
-            WorkloadEvent::Arrival(source) => self.arrive(source, cluster, agenda),
-            WorkloadEvent::Continue(idx) => self.go_on(idx, cluster, agenda),
-            WorkloadEvent::Departure(pod) => cluster.delete_pod(pod, Some(0)),
+        if let WorkloadEvent::Step(idx) | WorkloadEvent::Continue(idx) = event {
+            self.tell_answer(idx, before, cluster);
         }
     }
 
@@ -326,13 +331,46 @@ impl Component for Client {
 }
 
 impl Client {
+    fn act_on(&mut self, event: WorkloadEvent, cluster: &mut Cluster, agenda: &mut Agenda) {
+        match event {
+            WorkloadEvent::Step(idx) => self.do_step(idx, cluster, agenda),
+            WorkloadEvent::Arrival(source) => self.arrive(source, cluster, agenda),
+            WorkloadEvent::Continue(idx) => self.go_on(idx, cluster, agenda),
+            WorkloadEvent::Departure(pod) => cluster.delete_pod(pod, Some(0)),
+        }
+    }
+
+    /// Says that a step begins: what follows from it names it as its cause.
+    fn tell_step(&self, idx: u32, cluster: &mut Cluster, agenda: &mut Agenda) {
+        if let Some(step) = self.steps.get(idx as usize) {
+            let text = cluster.interner.sym(&step.text);
+            let number = cluster.remark(Outage::Step(text));
+            agenda.because(number, cluster);
+        }
+    }
+
+    /// Says what a step has printed since it had printed this much.
+    fn tell_answer(&self, idx: u32, (stdout, stderr): (usize, usize), cluster: &mut Cluster) {
+        let Some((step, answer)) = self.steps.get(idx as usize).zip(self.answers.get(idx as usize)) else { return };
+        // That objects of files have been applied is seen by their changes.
+        let stdout = if matches!(step.action, Action::Apply(_)) { usize::MAX } else { stdout };
+        let lines = answer.stdout.get(stdout..).into_iter().chain(answer.stderr.get(stderr..)).flatten();
+        for line in lines.take(MAX_TOLD_LINES) {
+            let line = cluster.interner.sym(line);
+            cluster.remark(Outage::Answer(line));
+        }
+    }
+
     /// The API cannot be written to. A command of kubectl fails at once and is not tried again; what machines do is.
     fn refuse(&mut self, event: WorkloadEvent, refusal: &str, cluster: &mut Cluster, agenda: &mut Agenda) {
         match event {
             WorkloadEvent::Step(idx) => match self.steps.get(idx as usize).map(|step| &step.action) {
                 Some(Action::AddNode(_)) => self.held.push(event),
                 Some(Action::FailNode(_) | Action::RecoverNode(_)) => self.do_step(idx, cluster, agenda),
-                _ => self.fail(idx, refusal.to_owned(), agenda.now()),
+                _ => {
+                    self.tell_step(idx, cluster, agenda);
+                    self.fail(idx, refusal.to_owned(), agenda.now());
+                }
             },
             WorkloadEvent::Continue(idx) => {
                 if self.requests.remove(&idx).is_some() | self.drains.remove(&idx).is_some() {

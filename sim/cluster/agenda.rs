@@ -3,6 +3,7 @@
 
 use super::control_plane::ControlPlane;
 use super::event::{Event, NO_CAUSE, Queued};
+use super::store::Cluster;
 use crate::engine::{Draws, EventQueue, Purpose, Span, Time};
 use rand_chacha::ChaCha8Rng;
 
@@ -58,6 +59,13 @@ impl Agenda {
     /// Says in reaction to which change events are scheduled from now on. For the simulation's loop only.
     pub fn set_cause(&mut self, cause: u32) {
         self.cause = cause;
+    }
+
+    /// Turns to something that waited for another change than the event at hand: events scheduled from now on, and changes made from
+    /// now on, have that cause.
+    pub fn because(&mut self, cause: u32, cluster: &mut Cluster) {
+        self.cause = cause;
+        cluster.because(cause);
     }
 
     /// Takes the next event not later than `until` and moves the clock to it. For the simulation's loop only.

@@ -1,5 +1,6 @@
 //! `Change`: what has just become true, one record per write, in the order of the store's revisions.
 
+use super::condition::ConditionStatus;
 use super::ids::{EventId, NodeId, ObjectRef, PodId, Sym};
 
 /// One write to the store. The object itself shows the state after it, as long as no later change touched it.
@@ -79,6 +80,12 @@ pub enum WorldChange {
 pub struct ConditionChange {
     /// The condition's type.
     pub kind: Sym,
+    /// Its status; none if the condition is gone.
+    pub status: Option<ConditionStatus>,
+    /// Its reason.
+    pub reason: Sym,
+    /// Its message.
+    pub message: Sym,
 }
 
 impl Change {
@@ -99,4 +106,4 @@ impl Change {
     }
 }
 
-const _: () = assert!(size_of::<Change>() <= 20);
+const _: () = assert!(size_of::<Change>() <= 28);

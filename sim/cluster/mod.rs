@@ -14,6 +14,7 @@ mod component;
 mod condition;
 mod control_plane;
 mod event;
+mod correlator;
 mod event_repeats;
 mod event_series;
 mod eviction;

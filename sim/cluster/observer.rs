@@ -1,19 +1,20 @@
 //! `Observer`: someone who follows a run without taking part: recorders, checkers of expectations, progress bars.
 
 use super::change::Change;
-use super::outage::Outage;
+use super::outage::News;
 use super::store::Cluster;
 use crate::engine::Time;
 
 /// Someone who follows a run without taking part.
 pub trait Observer {
     /// One change, after the event in which it was made; `number` is its place in the run, `cause` the number of the change in
-    /// reaction to which the event had been scheduled.
+    /// reaction to which it was made, or the number of a remark ([`super::REMARK`]).
     fn change(&mut self, at: Time, number: u32, cause: u32, change: Change, cluster: &Cluster);
 
-    /// Something happened to the control plane, or a fault begins or ends; after the changes of the event.
-    fn outage(&mut self, at: Time, outage: Outage, cluster: &Cluster) {
-        let _ = (at, outage, cluster);
+    /// Something happened that no change tells of. What [`super::Outage::comes_first`] says of is told before the changes of the event,
+    /// all else after them.
+    fn outage(&mut self, at: Time, news: News, cluster: &Cluster) {
+        let _ = (at, news, cluster);
     }
 
     /// The event of this number (from 1; 0 for what was there before the first) has been handled and its changes follow.

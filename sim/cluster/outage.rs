@@ -17,7 +17,7 @@ pub enum Elected {
     Scheduler,
 }
 
-/// Something happened to the control plane, or a fault of the plan begins or ends.
+/// Something that no change tells of: what happened to the control plane, a fault of the plan, a step of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outage {
     /// The API server answers again and etcd has a leader, or not.
@@ -33,6 +33,33 @@ pub enum Outage {
         /// Whether it begins.
         begins: bool,
     },
+    /// A user does something; the text says what.
+    Step(Sym),
+    /// What a user is answered: a line of kubectl's output.
+    Answer(Sym),
+}
+
+/// An [`Outage`] with its place among the causes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct News {
+    /// What happened.
+    pub outage: Outage,
+    /// Its number as a cause: [`super::REMARK`] and the number of remarks before it.
+    pub number: u32,
+    /// Why it happened: the number of a change or of a remark.
+    pub cause: u32,
+}
+
+impl Outage {
+    /// Whether it comes before the changes of its event, because they follow from it.
+    pub fn comes_first(self) -> bool {
+        matches!(self, Outage::Fault { .. } | Outage::Step(_))
+    }
+
+    /// Whether it is told to components, or to observers alone.
+    pub fn concerns_components(self) -> bool {
+        matches!(self, Outage::Writable(_) | Outage::Leads(..))
+    }
 }
 
 /// What of the control plane is down.
@@ -43,7 +70,7 @@ pub(super) struct ControlPlaneState {
     leads: [bool; 2],
     /// The last time in which nothing could be written; no end while it lasts.
     unwritable: Option<(Time, Option<Time>)>,
-    news: Vec<Outage>,
+    pub(super) news: Vec<News>,
 }
 
 impl Default for ControlPlaneState {
@@ -102,20 +129,29 @@ impl Cluster {
             Some((since, None)) if now => Some((since, Some(self.now))),
             _ => Some((self.now, None)),
         };
-        self.outage.news.push(Outage::Writable(now));
+        self.remark(Outage::Writable(now));
     }
 
     /// A replica of the process leads from now on, or none does any more.
     pub fn set_leader(&mut self, process: Elected, leads: bool) {
         if std::mem::replace(&mut self.outage.leads[process as usize], leads) != leads {
-            self.outage.news.push(Outage::Leads(process, leads));
+            self.remark(Outage::Leads(process, leads));
         }
     }
 
-    /// A fault of the plan begins or ends: for timelines and reports.
-    pub fn note_fault(&mut self, index: u32, what: &str, begins: bool) {
+    /// A fault of the plan begins or ends: for timelines and reports. Returns its number as a cause.
+    pub fn note_fault(&mut self, index: u32, what: &str, begins: bool) -> u32 {
         let what = self.interner.sym(what);
-        self.outage.news.push(Outage::Fault { index, what, begins });
+        self.remark(Outage::Fault { index, what, begins })
+    }
+
+    /// Says of the fault that has just begun that there was nothing to strike.
+    pub fn fault_struck_nothing(&mut self, number: u32) {
+        let told = self.outage.news.iter_mut().find(|news| news.number == number);
+        if let Some(Outage::Fault { what, .. }) = told.map(|news| &mut news.outage) {
+            let text = format!("{}: there is none", self.interner.text(*what));
+            *what = self.interner.sym(&text);
+        }
     }
 
     /// When the control plane last heard of the kubelet of a node, as of `now`: a renewal of its lease that could not be written
@@ -132,7 +168,7 @@ impl Cluster {
     }
 
     /// Takes what has happened since the last call, in order. For the simulation's loop only.
-    pub fn take_outages(&mut self, into: &mut Vec<Outage>) {
+    pub fn take_news(&mut self, into: &mut Vec<News>) {
         into.append(&mut self.outage.news);
     }
 }
@@ -158,8 +194,10 @@ mod tests {
             assert_eq!((cluster.is_writable(), cluster.refusal().is_none()), (writable, writable));
         }
         let mut news = Vec::new();
-        cluster.take_outages(&mut news);
-        assert_eq!(news, [Outage::Writable(false), Outage::Writable(true)]);
+        cluster.take_news(&mut news);
+        let outages: Vec<Outage> = news.iter().map(|news| news.outage).collect();
+        assert_eq!(outages, [Outage::Writable(false), Outage::Writable(true)]);
+        assert_ne!(news[0].number, news[1].number);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod controller;
 pub mod cron_job;
 pub mod daemon_placement;
 pub mod daemon_set;
+mod deletion_index;
 pub mod deletion_rank;
 pub mod deployment;
 pub mod disruption;
@@ -33,7 +34,7 @@ pub mod work_queue;
 
 pub use controller::{Action, Context, Controller, Keys};
 pub use token_bucket::TokenBucket;
-pub use work_queue::{WorkQueue, backoff};
+pub use work_queue::{Retries, WorkQueue, backoff};
 
 use cron_job::CronJobController;
 use daemon_set::DaemonSetController;
@@ -45,8 +46,8 @@ use stateful_set::StatefulSetController;
 use ttl_after_finished::TtlAfterFinishedController;
 
 use crate::cluster::{
-    Agenda, Change, Cluster, Component, ControlPlane, ControllerEvent, ControllerKind, Elected, Event, NodeId,
-    ObjectRef, Outage, What,
+    Agenda, Change, Cluster, Component, ControlPlane, ControllerEvent, ControllerKind, Elected, Event, NO_CAUSE,
+    NodeId, ObjectRef, Outage, What,
 };
 use crate::engine::{Span, Time};
 
@@ -90,7 +91,7 @@ fn all() -> Vec<Box<dyn Controller>> {
         Box::new(StatefulSetController::default()),
         Box::new(DaemonSetController::default()),
         Box::new(JobController::default()),
-        Box::new(CronJobController),
+        Box::new(CronJobController::default()),
         Box::new(TtlAfterFinishedController),
         Box::new(garbage_collector::GarbageCollector::default()),
         Box::new(namespace::NamespaceController),
@@ -119,8 +120,8 @@ impl Controllers {
             assert!(before.is_none(), "two controllers of the kind {:?}", controller.kind());
         }
         let slots = controllers.into_iter().map(|controller| Slot {
+            queue: WorkQueue::new(controller.retries()),
             controller,
-            queue: WorkQueue::default(),
             client: TokenBucket::new(control_plane.controller_qps, control_plane.controller_burst),
             next_tick: None,
         });
@@ -232,6 +233,8 @@ impl Controllers {
                 return;
             }
             slot.next_tick = Some(agenda.now() + period);
+            // What a turn finds out has its own causes: that there are turns is none.
+            agenda.because(NO_CAUSE, cluster);
             agenda.after(period, Event::Controller(event));
         }
         let mut cx = Context {
@@ -263,6 +266,10 @@ impl Component for Controllers {
     }
 
     fn observe(&mut self, change: Change, cluster: &Cluster, agenda: &mut Agenda) {
+        // What no controller watches: a good half of all changes.
+        if matches!(change.what, What::Event(_) | What::World(_) | What::Assumed(_) | What::Forgotten(_)) {
+            return;
+        }
         self.pods.observe(change, cluster);
         if !self.leads {
             return;

@@ -19,7 +19,7 @@ pub struct Tally {
     pub ready: i32,
     /// Not ended, but being deleted.
     pub terminating: i32,
-    /// Active Ready ones by the second since which they are.
+    /// Active Ready ones by the second since which they are, where the owner asks for some time.
     ready_since: BTreeMap<u64, i32>,
 }
 
@@ -37,7 +37,8 @@ struct Counted {
     active: bool,
     fully_labeled: bool,
     terminating: bool,
-    /// Since when it is Ready, in seconds.
+    ready: bool,
+    /// Since when it is Ready, in seconds; none if its owner has no `minReadySeconds`.
     ready_since: Option<u64>,
 }
 
@@ -66,8 +67,8 @@ impl Tally {
         self.active += sign * i32::from(counted.active);
         self.fully_labeled += sign * i32::from(counted.fully_labeled);
         self.terminating += sign * i32::from(counted.terminating);
+        self.ready += sign * i32::from(counted.ready);
         if let Some(since) = counted.ready_since {
-            self.ready += sign;
             let count = self.ready_since.entry(since).or_insert(0);
             *count += sign;
             if *count == 0 {
@@ -135,7 +136,7 @@ impl OwnedPods {
 pub fn matters(what: What, cluster: &Cluster) -> bool {
     match what {
         What::Created | What::Labels | What::Meta | What::Phase | What::Deleting | What::Removed => true,
-        What::Condition(ConditionChange { kind }) => kind == cluster.words.ready,
+        What::Condition(ConditionChange { kind, .. }) => kind == cluster.words.ready,
         _ => false,
     }
 }
@@ -153,12 +154,14 @@ fn classify(cluster: &Cluster, pod: &Pod) -> Counted {
     let active = pod.is_active();
     let wanted = cluster.interner.pairs(replica_set.template.labels);
     let has_labels = wanted.iter().all(|&(key, value)| cluster.interner.value(pod.meta.labels, key) == Some(value));
+    let ready_since = ready_since(cluster, pod).filter(|_| active);
     Counted {
         owner: Some(owner),
         active,
         fully_labeled: active && has_labels,
         terminating: pod.meta.is_deleting() && !pod.phase.is_terminal(),
-        ready_since: ready_since(cluster, pod).filter(|_| active).map(Time::as_secs),
+        ready: ready_since.is_some(),
+        ready_since: ready_since.filter(|_| replica_set.min_ready_seconds > 0).map(Time::as_secs),
     }
 }
 

@@ -4,6 +4,7 @@
 //! Failures of one thing may overlap: it is well again when the last of them has ended, and while several last, the worst counts.
 
 pub mod election;
+mod leases;
 mod plan;
 mod read;
 mod strike;
@@ -94,11 +95,11 @@ impl Faults {
             When::Drawn { down, .. } => Some(draw(down, cause, 1, agenda)),
         };
         let (step, text, instant) = (cause.fault as u32, self.text(index, cluster), fault.is_instant());
-        let text = match self.strike(index, cluster, agenda) {
-            0 => format!("{text}: there is none"),
-            _ => text,
-        };
-        cluster.note_fault(step, &text, true);
+        let number = cluster.note_fault(step, &text, true);
+        agenda.because(number, cluster);
+        if self.strike(index, cluster, agenda) == 0 {
+            cluster.fault_struck_nothing(number);
+        }
         match lasts {
             _ if instant => self.is_over(index, agenda),
             Some(lasts) => agenda.after(lasts, Event::Fault(FaultEvent::End(index))),
@@ -109,8 +110,9 @@ impl Faults {
     fn end(&mut self, index: u32, cluster: &mut Cluster, agenda: &mut Agenda) {
         let Some(fault) = self.causes.get(index as usize).map(|cause| cause.fault) else { return };
         let text = self.text(index, cluster);
+        let number = cluster.note_fault(fault as u32, &text, false);
+        agenda.because(number, cluster);
         self.mend(index, cluster, agenda);
-        cluster.note_fault(fault as u32, &text, false);
         self.is_over(index, agenda);
     }
 
@@ -167,6 +169,9 @@ impl Component for Faults {
         let replicas = agenda.control_plane.replicas;
         self.elections = [Elected::ControllerManager, Elected::Scheduler].map(|p| Election::new(p, replicas)).into();
         self.as_given = Some(Box::new(agenda.control_plane.clone()));
+        if self.plan.iter().any(|fault| fault.failure.concerns_leaders()) {
+            leases::begin(cluster);
+        }
         let nodes: Vec<NodeId> = cluster.nodes().map(|(id, _)| id).collect();
         for fault in 0..self.plan.len() {
             match &self.plan[fault].failure {

@@ -89,6 +89,8 @@ pub enum NodeFailure {
     Partition,
     /// The kubelet's process is down, and is started anew at the end; without a length of time it is back at once.
     Kubelet,
+    /// The machine is shut down in order: its kubelet stops the pods, then it is down.
+    Shutdown,
     /// Everything on it takes so many times as long.
     Slow(f64),
 }
@@ -145,12 +147,20 @@ impl Fault {
     }
 }
 
+impl Failure {
+    /// Whether another replica of kube-controller-manager or kube-scheduler may lead because of it.
+    pub fn concerns_leaders(&self) -> bool {
+        matches!(self, Failure::ApiServer | Failure::Etcd | Failure::Scheduler | Failure::ControllerManager)
+    }
+}
+
 impl NodeFailure {
     fn text(self) -> String {
         match self {
             NodeFailure::Crash => "crash".to_owned(),
             NodeFailure::Partition => "partition".to_owned(),
             NodeFailure::Kubelet => "kubelet restart".to_owned(),
+            NodeFailure::Shutdown => "shutdown".to_owned(),
             NodeFailure::Slow(factor) => format!("slowdown by {factor}"),
         }
     }

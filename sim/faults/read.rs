@@ -227,12 +227,13 @@ fn node_failure(step: &Value, given: Option<&str>) -> Result<NodeFailure, FieldE
         "crash" => Ok(NodeFailure::Crash),
         "partition" => Ok(NodeFailure::Partition),
         "kubelet" => Ok(NodeFailure::Kubelet),
+        "shutdown" => Ok(NodeFailure::Shutdown),
         "slow" => match factor(step)? {
             Some(factor) => Ok(NodeFailure::Slow(factor)),
             None => Err(FieldError::new("factor", "how slow?").help("`factor: 3` for three times as long")),
         },
         other => Err(FieldError::new("how", format!("nodes do not fail by `{other}`"))
-            .help("write crash, partition, kubelet or slow")),
+            .help("write crash, partition, kubelet, shutdown or slow")),
     }
 }
 

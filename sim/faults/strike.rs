@@ -25,6 +25,7 @@ pub(super) struct Active {
 struct NodeFailures {
     crashes: u32,
     kubelets: u32,
+    shutdowns: u32,
     partitions: u32,
     /// By cause.
     slow: BTreeMap<u32, f64>,
@@ -34,7 +35,7 @@ impl Active {
     /// A node that was silent is heard again whatever the plan says.
     pub(super) fn forget_silence(&mut self, node: NodeId) {
         if let Some(failures) = self.nodes.get_mut(&node) {
-            (failures.crashes, failures.kubelets, failures.partitions) = (0, 0, 0);
+            (failures.crashes, failures.kubelets, failures.shutdowns, failures.partitions) = (0, 0, 0, 0);
         }
     }
 }
@@ -44,6 +45,7 @@ impl NodeFailures {
         match failure {
             NodeFailure::Crash => &mut self.crashes,
             NodeFailure::Kubelet => &mut self.kubelets,
+            NodeFailure::Shutdown => &mut self.shutdowns,
             NodeFailure::Partition | NodeFailure::Slow(_) => &mut self.partitions,
         }
     }
@@ -51,13 +53,16 @@ impl NodeFailures {
     /// The worst of what lasts.
     fn show(&self, node: NodeId, cluster: &mut Cluster) {
         let since = cluster.now();
-        let health = match (self.crashes, self.kubelets, self.partitions) {
-            (0, 0, 0) => KubeletHealth::Running,
-            (0, 0, _) => KubeletHealth::Partitioned { since },
-            (0, ..) => KubeletHealth::Stopped { since },
+        let now = cluster.node(node).kubelet;
+        // A shutdown ends with the machine down.
+        let is_off = self.shutdowns > 0 && matches!(now, KubeletHealth::Down { .. });
+        let health = match (self.crashes, self.shutdowns, self.kubelets, self.partitions) {
+            (0, 0, 0, 0) => KubeletHealth::Running,
+            (0, 0, 0, _) => KubeletHealth::Partitioned { since },
+            (0, 0, ..) => KubeletHealth::Stopped { since },
+            (0, ..) if !is_off => KubeletHealth::ShuttingDown { since },
             _ => KubeletHealth::Down { since },
         };
-        let now = cluster.node(node).kubelet;
         // What it is already keeps the instant at which it began.
         if std::mem::discriminant(&now) != std::mem::discriminant(&health) {
             cluster.set_kubelet_health(node, health);

@@ -1,8 +1,8 @@
-//! What failed in a run, from when to when: marks for the timeline, spans for the summary.
+//! What failed in a run, from when to when, and what users did: marks for the timeline, spans for the summary.
 
 use serde::Serialize;
 
-use crate::cluster::{Cluster, Elected, Outage};
+use crate::cluster::{Cluster, Elected, News, Outage};
 use crate::engine::Time;
 
 /// A line of the timeline that is no change of the store.
@@ -12,6 +12,10 @@ pub struct Mark {
     pub at: Time,
     /// The number of changes before it.
     pub after: u32,
+    /// Its number as a cause of changes.
+    pub number: u32,
+    /// Why: the number of a change or of another mark.
+    pub cause: u32,
     /// What, as text: `fault begins: API server down`.
     pub text: String,
 }
@@ -39,12 +43,12 @@ pub struct FaultLog {
 
 impl FaultLog {
     /// Notes what happened after `n_changes` changes.
-    pub fn note(&mut self, at: Time, n_changes: u32, outage: Outage, cluster: &Cluster) {
+    pub fn note(&mut self, at: Time, n_changes: u32, news: News, cluster: &Cluster) {
         let process = |process| match process {
             Elected::ControllerManager => "kube-controller-manager",
             Elected::Scheduler => "kube-scheduler",
         };
-        let text = match outage {
+        let text = match news.outage {
             Outage::Writable(true) => "the API can be written to".to_owned(),
             Outage::Writable(false) => "the API cannot be written to".to_owned(),
             Outage::Leads(which, true) => format!("{} has a leader", process(which)),
@@ -54,8 +58,10 @@ impl FaultLog {
                 self.span(at, index, what, begins);
                 format!("fault {}: {what}", if begins { "begins" } else { "ends" })
             }
+            Outage::Step(what) => format!("step: {}", cluster.interner.text(what)),
+            Outage::Answer(line) => format!("answer: {}", cluster.interner.text(line)),
         };
-        self.marks.push(Mark { at, after: n_changes, text });
+        self.marks.push(Mark { at, after: n_changes, number: news.number, cause: news.cause, text });
     }
 
     fn span(&mut self, at: Time, index: u32, what: &str, begins: bool) {

@@ -1,11 +1,13 @@
 //! Changes into numbers: the timeline with its digest, one record per pod, sampled series, and the report of a run.
 
+mod difference;
 mod digest;
 mod faults;
 mod pods;
 mod quantiles;
 mod recorder;
 mod series;
+mod shown;
 mod summary;
 mod timeline;
 

@@ -1,7 +1,7 @@
 //! `Recorder`: follows a run and keeps what its report is made from.
 
 use super::{FaultLog, PodRecords, Series, Timeline};
-use crate::cluster::{Change, Cluster, Observer, Outage, ResourceId};
+use crate::cluster::{Change, Cluster, News, Observer, ResourceId};
 use crate::engine::{Span, Time};
 
 /// What to keep.
@@ -90,8 +90,8 @@ impl Observer for Recorder {
         self.integrals.stale = true;
     }
 
-    fn outage(&mut self, at: Time, outage: Outage, cluster: &Cluster) {
-        self.faults.note(at, self.timeline.n_changes(), outage, cluster);
+    fn outage(&mut self, at: Time, news: News, cluster: &Cluster) {
+        self.faults.note(at, self.timeline.n_changes(), news, cluster);
     }
 
     fn advance(&mut self, to: Time, cluster: &Cluster) {

@@ -14,7 +14,7 @@ pub use atomic::write_atomically;
 pub use plots::{lifecycle_svg, pods_svg, scheduling_latency_svg, startup_latency_svg, utilisation_svg};
 pub use tables::{nodes_csv, pods_csv, series_csv, summary_json};
 pub use terminal::terminal_summary;
-pub use timeline::{timeline_jsonl, timeline_text};
+pub use timeline::{Line, timeline_jsonl, timeline_text};
 
 use std::path::{Path, PathBuf};
 

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use super::Run;
 use crate::engine::{Span, Time};
-use crate::metrics::{LatencySummary, Outcome};
+use crate::metrics::{FaultSpan, LatencySummary, Outcome};
+
+/// Faults that the summary lists.
+const MAX_FAULTS: usize = 8;
 
 /// The summary as text without colours, lines of at most 100 characters.
 pub fn terminal_summary(run: &Run<'_>) -> String {
@@ -25,10 +28,7 @@ pub fn terminal_summary(run: &Run<'_>) -> String {
         let _ = write!(pods, "; {} restarts", summary.pods.restarts);
     }
     let _ = writeln!(out, "{pods}");
-    if let Some(first) = summary.faults.first() {
-        let at = Time::from_micros((first.begin_seconds * 1e6) as u64);
-        let _ = writeln!(out, "faults     {} (first at {at}: {})", summary.faults.len(), first.what);
-    }
+    out.push_str(&faults_text(&summary.faults));
     let _ = writeln!(out, "scheduling {}", latency_text(&summary.scheduling_latency));
     let _ = writeln!(out, "startup    {}", latency_text(&summary.startup_latency));
     let mut mean = String::from("requested ");
@@ -45,6 +45,21 @@ pub fn terminal_summary(run: &Run<'_>) -> String {
         rounded(figures.events_per_second)
     );
     let _ = writeln!(out, "digest     {}", summary.digest);
+    out
+}
+
+/// What failed, from when to when; a failure without an end lasts, or is over at once. Of many the first few.
+fn faults_text(faults: &[FaultSpan]) -> String {
+    let instant = |seconds: f64| Time::from_micros((seconds * 1e6) as u64).to_string();
+    let mut out = String::new();
+    for (idx, fault) in faults.iter().take(MAX_FAULTS).enumerate() {
+        let until = fault.end_seconds.map_or_else(String::new, |end| format!(" to {}", instant(end)));
+        let head = if idx == 0 { format!("faults     {:<4}", faults.len()) } else { " ".repeat(15) };
+        let _ = writeln!(out, "{head}{}{until}  {}", instant(fault.begin_seconds), fault.what);
+    }
+    if faults.len() > MAX_FAULTS {
+        let _ = writeln!(out, "{}and {} more, see summary.json", " ".repeat(15), faults.len() - MAX_FAULTS);
+    }
     out
 }
 

@@ -18,8 +18,8 @@ use super::policy::{Decision, Nomination, Policy, Rejection, View};
 use super::queue::{QueueContext, QueueSettings, QueuedPod, SchedulingQueue};
 use super::watch::{Inbox, Seen};
 use crate::cluster::{
-    Agenda, Change, Cluster, Component, Event, EventMessage, EventType, Latency, NodeId, ObjectRef, Outage, PodId,
-    SchedulerEvent, Sym, What,
+    Agenda, Change, Cluster, Component, Event, EventMessage, EventType, Latency, NO_CAUSE, NodeId, ObjectRef, Outage,
+    PodId, SchedulerEvent, Sym, What,
 };
 use crate::engine::{Span, Time};
 
@@ -60,6 +60,8 @@ pub struct Scheduler {
     timers: Timers,
     /// Whether a replica of kube-scheduler leads.
     pub(super) leads: bool,
+    /// Why it does what it is doing, as a cause of changes.
+    cause: u32,
 }
 
 /// A profile with its name interned.
@@ -130,6 +132,7 @@ impl Scheduler {
             next_start: 0,
             failed: Vec::new(),
             leads: true,
+            cause: NO_CAUSE,
             timers: Timers { started: Time::ZERO, free: Time::ZERO, cycle: None, backoff: None, unschedulable: None },
         }
     }
@@ -164,7 +167,7 @@ impl Scheduler {
         now: Time,
         act: impl FnOnce(&mut SchedulingQueue, &QueueContext<'_>) -> T,
     ) -> T {
-        let (profiles, evictions) = (&self.profiles, &self.evictions);
+        let (profiles, evictions, cause) = (&self.profiles, &self.evictions, self.cause);
         let gate = |pod: PodId| {
             if evictions.gates(pod) {
                 return Some(PluginName::DefaultPreemption);
@@ -173,7 +176,7 @@ impl Scheduler {
             let profile = profiles.iter().find(|profile| profile.name == name)?;
             Some(profile.policy.pre_enqueue(pod, cluster)?.plugin)
         };
-        act(&mut self.queue, &QueueContext { cluster, now, gate: &gate })
+        act(&mut self.queue, &QueueContext { cluster, now, cause, gate: &gate })
     }
 
     /// One scheduling cycle: ends the attempts of the last one that failed, then tries the next pods.
@@ -187,6 +190,7 @@ impl Scheduler {
         let span = pods.iter().map(|&pod| self.latency(Latency::Scheduling, pod, cluster, agenda)).sum();
         self.timers.free = agenda.now() + span;
         for (pod, decision) in self.decide(profile, pods, cluster, agenda) {
+            self.turn_to(pod, cluster, agenda);
             match decision {
                 Decision::Assign(node) => self.assign(pod, node, profile, cluster, agenda),
                 Decision::Reject(rejection) => self.failed.push((pod, Outcome::Rejected(rejection))),
@@ -198,8 +202,22 @@ impl Scheduler {
         }
     }
 
+    /// What is done from now on has this cause.
+    pub(super) fn because(&mut self, cause: u32, cluster: &mut Cluster, agenda: &mut Agenda) {
+        self.cause = cause;
+        agenda.because(cause, cluster);
+    }
+
+    /// What is done from now on is done because of what brought the pod into the queue.
+    fn turn_to(&mut self, pod: PodId, cluster: &mut Cluster, agenda: &mut Agenda) {
+        if let Some(cause) = self.queue.get(pod).map(|row| row.cause) {
+            self.because(cause, cluster, agenda);
+        }
+    }
+
     fn end_failed(&mut self, cluster: &mut Cluster, agenda: &mut Agenda) {
         for (pod, outcome) in std::mem::take(&mut self.failed) {
+            self.turn_to(pod, cluster, agenda);
             let spent = self.fail(pod, outcome, cluster, agenda);
             self.timers.free = self.timers.free.max(agenda.now()) + spent;
         }
@@ -365,7 +383,7 @@ impl Component for Scheduler {
                 (ObjectRef::Object(object), _) => (u64::from(object.0), 4),
             };
             let delay = agenda.control_plane.latency(Latency::Watch, agenda.draws(), entity, turn);
-            if let Some(due) = self.inbox.push(agenda.now() + delay, change) {
+            if let Some(due) = self.inbox.push(agenda.now() + delay, change, agenda.cause()) {
                 agenda.at(due, Event::Scheduler(SchedulerEvent::Deliver(0)));
             }
         }
@@ -373,6 +391,7 @@ impl Component for Scheduler {
 
     fn handle(&mut self, event: SchedulerEvent, cluster: &mut Cluster, agenda: &mut Agenda) {
         let now = agenda.now();
+        self.cause = agenda.cause();
         if !self.leads {
             // What an earlier leader had planned is forgotten with it.
             return;
@@ -398,7 +417,8 @@ impl Component for Scheduler {
                 }
             }
             SchedulerEvent::Deliver(_) => {
-                while let Some(change) = self.inbox.pop(now) {
+                while let Some((change, cause)) = self.inbox.pop(now) {
+                    self.because(cause, cluster, agenda);
                     self.deliver(change, cluster, now);
                 }
             }

@@ -41,6 +41,7 @@ impl Scheduler {
     /// A replica has become leader: it lists nodes and pods, and queues those that wait.
     fn start_anew(&mut self, cluster: &mut Cluster, agenda: &mut Agenda) {
         self.leads = true;
+        self.because(agenda.cause(), cluster, agenda);
         self.restart_timers(agenda.now());
         self.client = match self.client_limits {
             Some((qps, burst)) => Client::new(qps, burst),

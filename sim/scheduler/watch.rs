@@ -16,26 +16,26 @@ use crate::engine::{Id, Time};
 /// Changes on their way to the scheduler.
 #[derive(Clone, Debug, Default)]
 pub struct Inbox {
-    pending: VecDeque<(Time, Change)>,
+    pending: VecDeque<(Time, Change, u32)>,
     last_due: Time,
 }
 
 impl Inbox {
-    /// A change will be seen at `due`, or later if earlier changes are. Returns when, if nothing was due to be seen then yet.
-    pub fn push(&mut self, due: Time, change: Change) -> Option<Time> {
+    /// A change, whose number is `cause`, will be seen at `due`, or later if earlier changes are. Returns when, if nothing was due to be seen then yet.
+    pub fn push(&mut self, due: Time, change: Change, cause: u32) -> Option<Time> {
         let due = due.max(self.last_due);
-        let is_new = self.pending.back().is_none_or(|&(last, _)| last < due);
+        let is_new = self.pending.back().is_none_or(|&(last, ..)| last < due);
         self.last_due = due;
-        self.pending.push_back((due, change));
+        self.pending.push_back((due, change, cause));
         is_new.then_some(due)
     }
 
-    /// Takes the next change that is seen by `now`.
-    pub fn pop(&mut self, now: Time) -> Option<Change> {
-        let &(due, change) = self.pending.front()?;
+    /// Takes the next change that is seen by `now`, with its number as a cause.
+    pub fn pop(&mut self, now: Time) -> Option<(Change, u32)> {
+        let &(due, change, cause) = self.pending.front()?;
         (due <= now).then(|| {
             self.pending.pop_front();
-            change
+            (change, cause)
         })
     }
 }

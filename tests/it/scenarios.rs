@@ -16,6 +16,10 @@ impl Observer for Checking {
     fn change(&mut self, at: Time, _: u32, _: u32, change: Change, cluster: &Cluster) {
         self.0.observe(at, change, cluster);
     }
+
+    fn advance(&mut self, to: Time, cluster: &Cluster) {
+        self.0.advance(to, cluster);
+    }
 }
 
 pub(crate) fn folder() -> PathBuf {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::NewMeta;
+use crate::cluster::causes::Note;
 use crate::cluster::change::{ConditionChange, What};
 use crate::cluster::condition::{Condition, ConditionStatus, Conditions};
 use crate::cluster::ids::{NodeId, ResourceId, Sym};
@@ -77,7 +78,7 @@ impl Cluster {
         let condition = Condition { kind, status, reason, message, transition: self.now, update: self.now };
         let changed = self.nodes[node].conditions.set(condition);
         if changed {
-            self.wrote(node.into(), What::Condition(ConditionChange { kind }));
+            self.wrote(node.into(), What::Condition(ConditionChange { kind, status: Some(status), reason, message }));
         }
         changed
     }
@@ -93,6 +94,9 @@ impl Cluster {
             self.nodes[node].taints = taints.into();
             self.nodes[node].meta.generation += 1;
             self.wrote(node.into(), What::Taints);
+            let text = taints_text(&self.nodes[node].taints);
+            let text = self.interner.sym(&text);
+            self.note_last(Note::Taints(text));
         }
     }
 
@@ -129,4 +133,13 @@ impl Cluster {
             self.wrote(node.into(), What::Status);
         }
     }
+}
+
+/// Taints as text: `key=value:Effect, key:Effect`.
+fn taints_text(taints: &[NodeTaint]) -> String {
+    let text = |taint: &NodeTaint| match taint.taint.value.as_str() {
+        "" => format!("{}:{}", taint.taint.key, taint.taint.effect.as_str()),
+        value => format!("{}={value}:{}", taint.taint.key, taint.taint.effect.as_str()),
+    };
+    taints.iter().map(text).collect::<Vec<_>>().join(", ")
 }

@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use crate::cluster::causes::Note;
 use crate::cluster::change::{Change, ConditionChange, What};
 use crate::cluster::condition::{Condition, ConditionStatus, Conditions};
 use crate::cluster::ids::{PodId, Sym};
@@ -41,21 +42,26 @@ impl Cluster {
         self.report_conditions(pod, &report);
         for &kind in &report.absent {
             if self.pods[pod].conditions.remove(kind) {
-                self.changes.push(Change { object: pod.into(), what: What::Condition(ConditionChange { kind }) });
+                let gone = ConditionChange { kind, status: None, reason: Sym::EMPTY, message: Sym::EMPTY };
+                self.changes.push(Change { object: pod.into(), what: What::Condition(gone) });
             }
         }
-        let row = &mut self.pods[pod];
         for (idx, status) in report.containers.iter().enumerate() {
+            let row = &mut self.pods[pod];
             if row.containers.get(idx) != Some(status) {
                 row.containers.resize(report.containers.len(), ContainerStatus::default());
                 row.containers[idx] = *status;
                 self.changes.push(Change { object: pod.into(), what: What::Container(idx as u16) });
+                self.note_last(Note::Container(*status));
             }
         }
+        let row = &mut self.pods[pod];
         let start_time = row.start_time.or(report.start_time);
         if (row.start_time, row.ip) != (start_time, report.ip) {
+            let starts = row.start_time.is_none() && start_time.is_some();
             (row.start_time, row.ip) = (start_time, report.ip);
             self.changes.push(Change { object: pod.into(), what: What::Status });
+            self.note_last(Note::Address(report.ip, starts));
         }
         if self.changes.len() > before {
             self.revision += 1;
@@ -85,7 +91,7 @@ impl Cluster {
         let (now, row) = (self.now, &mut self.pods[pod]);
         for &(kind, status, reason, message) in &report.conditions {
             if row.conditions.set(Condition { kind, status, reason, message, transition: now, update: now }) {
-                let what = What::Condition(ConditionChange { kind });
+                let what = What::Condition(ConditionChange { kind, status: Some(status), reason, message });
                 self.changes.push(Change { object: pod.into(), what });
             }
         }

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::NewMeta;
+use crate::cluster::causes::Note;
 use crate::cluster::change::{ConditionChange, What};
 use crate::cluster::condition::{Condition, ConditionStatus, Conditions};
 use crate::cluster::ids::{NodeId, PodId, SpecId, Sym};
@@ -74,7 +75,7 @@ impl Cluster {
         let condition = Condition { kind, status, reason, message, transition: self.now, update: self.now };
         let changed = self.pods[pod].conditions.set(condition);
         if changed {
-            self.wrote(pod.into(), What::Condition(ConditionChange { kind }));
+            self.wrote(pod.into(), What::Condition(ConditionChange { kind, status: Some(status), reason, message }));
         }
         changed
     }
@@ -103,6 +104,7 @@ impl Cluster {
         }
         containers[container] = status;
         self.wrote(pod.into(), What::Container(container as u16));
+        self.note_last(Note::Container(status));
     }
 
     /// The kubelet acknowledges the pod: `startTime`.
@@ -110,6 +112,7 @@ impl Cluster {
         if self.pods[pod].start_time.is_none() {
             self.pods[pod].start_time = Some(at);
             self.wrote(pod.into(), What::Status);
+            self.note_last(Note::Address(0, true));
         }
     }
 
@@ -118,6 +121,7 @@ impl Cluster {
         if self.pods[pod].ip != ip {
             self.pods[pod].ip = ip;
             self.wrote(pod.into(), What::Status);
+            self.note_last(Note::Address(ip, false));
         }
     }
 

@@ -58,7 +58,12 @@ impl Cluster {
         });
         self.changes.push(crate::cluster::change::Change {
             object: pod.into(),
-            what: What::Condition(ConditionChange { kind }),
+            what: What::Condition(ConditionChange {
+                kind,
+                status: Some(ConditionStatus::True),
+                reason: Sym::EMPTY,
+                message: Sym::EMPTY,
+            }),
         });
         self.wrote(pod.into(), What::Bound(node));
     }

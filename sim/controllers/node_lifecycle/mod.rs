@@ -4,6 +4,7 @@
 //! Its monitor looks every 5 s at every node. Leases are renewed without events, so a turn at which nothing can have changed is
 //! left out: the instant at which a silent node's grace is over is computed.
 
+mod labels;
 mod taints;
 mod zones;
 
@@ -15,7 +16,7 @@ pub use zones::{ZoneState, eviction_period, zone_state};
 use super::anchored_tick::AnchoredTick;
 use super::{Action, Context, Controller, Keys};
 use crate::cluster::{
-    Change, Cluster, ConditionStatus, ControlPlane, ControllerKind, EventType, NodeId, ObjectRef, PodId, What,
+    Change, Cluster, ConditionStatus, ControlPlane, ControllerKind, EventType, NO_CAUSE, NodeId, ObjectRef, PodId, What,
 };
 use crate::engine::{Span, Time};
 use zones::{ZoneKey, Zones};
@@ -86,7 +87,11 @@ impl Controller for NodeLifecycleController {
                 keys.add_after(node, control_plane.write_latency);
                 Some(seen)
             }
-            What::Removed | What::Labels => Some(seen),
+            What::Labels => {
+                keys.add(node);
+                Some(seen)
+            }
+            What::Removed => Some(seen),
             What::Kubelet => Some(self.due(node, cluster, now, control_plane).unwrap_or(Time::NEVER)),
             _ => None,
         };
@@ -97,11 +102,14 @@ impl Controller for NodeLifecycleController {
     }
 
     fn reconcile(&mut self, key: ObjectRef, cluster: &mut Cluster, cx: &mut Context<'_>) -> Action {
-        if let ObjectRef::Node(node) = key
-            && !cluster.meta(key).removed
-            && taints::mark_no_schedule(node, cluster)
-        {
-            cx.wrote();
+        let ObjectRef::Node(node) = key else { return Action::Done };
+        if cluster.meta(key).removed {
+            return Action::Done;
+        }
+        for wrote in [taints::mark_no_schedule(node, cluster), labels::reconcile(node, cluster)] {
+            if wrote {
+                cx.wrote();
+            }
         }
         Action::Done
     }
@@ -150,8 +158,10 @@ impl NodeLifecycleController {
         self.register(cluster);
         let mut ready_by_zone: BTreeMap<ZoneKey, Vec<bool>> = BTreeMap::new();
         let nodes: Vec<NodeId> = cluster.nodes().map(|(id, _)| id).collect();
+        nodes.iter().for_each(|&node| self.zones.represent(zones::key(node, cluster), now));
         for &node in &nodes {
             let was_ready = is_ready(node, cluster);
+            cx.agenda.because(cluster.cause_of_silence(node), cluster);
             if self.due(node, cluster, now, &control_plane).is_some_and(|due| due <= now) {
                 mark_unknown(node, cluster);
                 cx.wrote();
@@ -160,7 +170,7 @@ impl NodeLifecycleController {
             if cluster.label(cluster.node(node).meta.labels, EXCLUDE_DISRUPTION).is_none() {
                 ready_by_zone.entry(zone).or_default().push(is_ready(node, cluster));
             }
-            self.zones.judge(node, zone, cluster, now);
+            self.zones.judge(node, zone, cluster);
             if was_ready && !is_ready(node, cluster) {
                 let text = format!("Node {} status is now: NodeNotReady", cluster.name(node));
                 let source = cluster.words.node_controller;
@@ -168,6 +178,7 @@ impl NodeLifecycleController {
                 mark_pods_not_ready(node, cluster);
             }
         }
+        cx.agenda.because(NO_CAUSE, cluster);
         if self.zones.handle_disruption(&ready_by_zone, &nodes, cluster, now) {
             // Everyone gets a fresh grace.
             self.known.values_mut().for_each(|floor| *floor = now);
@@ -175,7 +186,8 @@ impl NodeLifecycleController {
         let (anchor, period) = grid(&control_plane);
         let next = nodes.iter().filter_map(|&node| self.due(node, cluster, now, &control_plane)).min();
         // Waiting nodes are asked for again at every turn, and so is a zone that has just changed.
-        if let Some(next) = next {
+        let renewal = self.zones.renews_queue().then_some(now + Span::from_micros(1));
+        if let Some(next) = next.into_iter().chain(renewal).min() {
             self.monitor.request(next, anchor, period, cx.agenda);
         }
     }
@@ -185,7 +197,16 @@ impl NodeLifecycleController {
         let source = cluster.words.node_controller;
         let new: Vec<NodeId> =
             cluster.nodes().map(|(id, _)| id).filter(|node| !self.known.contains_key(node)).collect();
+        let mut gone: Vec<NodeId> =
+            self.known.keys().copied().filter(|&node| cluster.node(node).meta.removed).collect();
         for node in new {
+            // Nodes are known by their names: one that was made anew since the last turn is the same.
+            let same = |&old: &NodeId| cluster.node(old).meta.name == cluster.node(node).meta.name;
+            if let Some(idx) = gone.iter().position(same) {
+                self.known.remove(&gone.swap_remove(idx));
+                self.known.insert(node, cluster.now());
+                continue;
+            }
             let name = cluster.name(node).to_owned();
             let text = format!("Node {name} event: Registered Node {name} in Controller");
             cluster.record_event(node, EventType::Normal, "RegisteredNode", &text, source);
@@ -194,13 +215,11 @@ impl NodeLifecycleController {
             self.known.insert(node, if reported { cluster.now() } else { Time::ZERO });
             taints::mark_reachable(node, cluster);
         }
-        let gone: Vec<NodeId> = self.known.keys().copied().filter(|&node| cluster.node(node).meta.removed).collect();
         for node in gone {
             let name = cluster.name(node).to_owned();
             let text = format!("Node {name} event: Removing Node {name} from Controller");
             cluster.record_event(node, EventType::Normal, "RemovingNode", &text, source);
             self.known.remove(&node);
-            self.zones.forget(node);
         }
     }
 }
@@ -235,5 +254,89 @@ fn mark_pods_not_ready(node: NodeId, cluster: &mut Cluster) {
         if cluster.set_pod_condition(pod, ready, ConditionStatus::False, condition.reason, condition.message) {
             cluster.record_event(pod, EventType::Warning, "NodeNotReady", "Node is not ready", source);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::cluster::{KubeletHealth, Propagation, Sym};
+    use crate::controllers::testing::{EPOCH, World};
+
+    fn node(world: &mut World, name: &str, labels: &Value) -> NodeId {
+        let manifest = json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": name, "labels": labels } });
+        world.create(&manifest);
+        let node = world.cluster.find_node(name).expect("just made");
+        let ready = world.cluster.words.ready;
+        world.cluster.set_node_condition(node, ready, ConditionStatus::True, Sym::EMPTY, Sym::EMPTY);
+        world.settle();
+        node
+    }
+
+    fn silence(world: &mut World, node: NodeId, at: u64) {
+        world.run_until(Time::from_secs(at));
+        world.cluster.set_kubelet_health(node, KubeletHealth::Down { since: Time::from_secs(at) });
+        world.settle();
+    }
+
+    /// The second in which each node was first tainted `NoExecute`, if it was before `until`.
+    fn tainted(world: &mut World, nodes: &[NodeId], until: u64) -> Vec<Option<u64>> {
+        let mut seen = vec![None; nodes.len()];
+        while world.agenda.now() < Time::from_secs(until) {
+            world.run_until(world.agenda.now() + Span::from_millis(500));
+            for (seen, &node) in seen.iter_mut().zip(nodes) {
+                if seen.is_none() && taints::has(node, &unreachable(), &world.cluster) {
+                    *seen = Some(world.agenda.now().as_secs());
+                }
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn nodes_that_do_not_count_for_their_zone_are_tainted_at_every_turn() {
+        let zone = |zone: &str, excluded: bool| match excluded {
+            true => json!({ "topology.kubernetes.io/zone": zone, EXCLUDE_DISRUPTION: "" }),
+            false => json!({ "topology.kubernetes.io/zone": zone }),
+        };
+        for (excluded, wanted, why) in [
+            (true, [55, 60, 65], "the queue of a zone without state is made anew, full of tokens, at every turn"),
+            (false, [55, 65, 75], "a zone is evicted at its rate"),
+        ] {
+            let mut world = World::at(EPOCH, ControlPlane::ideal());
+            node(&mut world, "other", &zone("b", false));
+            let lost = ["n1", "n2", "n3"].map(|name| node(&mut world, name, &zone("a", excluded)));
+            lost.iter().for_each(|&node| silence(&mut world, node, 1));
+            assert_eq!(tainted(&mut world, &lost, 120), wanted.map(Some), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_deleted_node_uses_up_its_token() {
+        let mut world = World::at(EPOCH, ControlPlane::ideal());
+        (0..3).for_each(|idx| _ = node(&mut world, &format!("well{idx}"), &json!({})));
+        let lost = ["n1", "n2", "n3"].map(|name| node(&mut world, name, &json!({})));
+        lost.iter().for_each(|&node| silence(&mut world, node, 1));
+        world.run_until(Time::from_secs(58));
+        world.cluster.delete(lost[1], Propagation::Background);
+        world.settle();
+        // n1 at 55; n2, which would have been the next, at 65; n3 after it.
+        assert_eq!(tainted(&mut world, &[lost[0], lost[2]], 120), [Some(58), Some(75)]);
+    }
+
+    #[test]
+    fn a_node_made_anew_between_two_turns_is_the_same() {
+        let mut world = World::at(EPOCH, ControlPlane::ideal());
+        let old = node(&mut world, "n1", &json!({}));
+        world.run_until(Time::from_secs(11));
+        world.cluster.delete(old, Propagation::Background);
+        world.settle();
+        node(&mut world, "n1", &json!({}));
+        world.run_until(Time::from_secs(30));
+        let reasons: Vec<&str> =
+            world.cluster.events.iter().map(|(_, event)| world.cluster.interner.text(event.reason)).collect();
+        assert_eq!(reasons, ["RegisteredNode"]);
     }
 }

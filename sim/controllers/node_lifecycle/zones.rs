@@ -54,12 +54,14 @@ pub(super) struct Zones(BTreeMap<ZoneKey, Zone>);
 
 #[derive(Clone, Debug)]
 struct Zone {
-    state: ZoneState,
+    /// `None` if none of its nodes counted at the last turn: its queue is worked on until the next turn makes it anew.
+    state: Option<ZoneState>,
     /// A token bucket of one: the time a token takes to come back; none ever comes if there is none.
     period: Option<Span>,
     /// When the token is there.
     token: Time,
-    /// Nodes that wait for their taint, in the order in which the last turn of the monitor found them.
+    /// Nodes that wait for their taint, in the order in which the last turn of the monitor found them. One that has been deleted
+    /// stays, and uses up its token.
     queue: Vec<NodeId>,
 }
 
@@ -90,15 +92,23 @@ pub(super) fn key(node: NodeId, cluster: &Cluster) -> ZoneKey {
 }
 
 impl Zones {
+    /// A turn has found a node of this zone: a zone that is new gets a fresh queue (`addPodEvictorForNewZone`).
+    pub(super) fn represent(&mut self, zone: ZoneKey, now: Time) {
+        if self.0.get(&zone).is_none_or(|zone| zone.state.is_none()) {
+            let state = Some(ZoneState::Initial);
+            self.0.insert(zone, Zone { state, period: Some(NORMAL_PERIOD), token: now, queue: Vec::new() });
+        }
+    }
+
+    /// Whether the next turn makes a queue anew in which a node waits.
+    pub(super) fn renews_queue(&self) -> bool {
+        self.0.values().any(|zone| zone.state.is_none() && !zone.queue.is_empty())
+    }
+
     /// Queues a lost node, swaps the taint of one that is lost in another way, clears one that is back
     /// (`processTaintBaseEviction`).
-    pub(super) fn judge(&mut self, node: NodeId, zone: ZoneKey, cluster: &mut Cluster, now: Time) {
-        let zone = self.0.entry(zone).or_insert_with(|| Zone {
-            state: ZoneState::Initial,
-            period: Some(NORMAL_PERIOD),
-            token: now,
-            queue: Vec::new(),
-        });
+    pub(super) fn judge(&mut self, node: NodeId, zone: ZoneKey, cluster: &mut Cluster) {
+        let Some(zone) = self.0.get_mut(&zone) else { return };
         zone.queue.retain(|&other| other != node);
         let (wanted, opposite) = match status(node, cluster) {
             None => return,
@@ -116,17 +126,13 @@ impl Zones {
         }
     }
 
-    /// A node is gone.
-    pub(super) fn forget(&mut self, node: NodeId) {
-        self.0.values_mut().for_each(|zone| zone.queue.retain(|&other| other != node));
-    }
-
     /// Taints the nodes for which there is a token (`doNoExecuteTaintingPass`).
     pub(super) fn taint(&mut self, cluster: &mut Cluster, now: Time) {
         for zone in self.0.values_mut() {
             while let Some(period) = zone.period.filter(|_| zone.token <= now && !zone.queue.is_empty()) {
                 zone.token = now + period;
                 let node = zone.queue.remove(0);
+                cluster.because(cluster.cause_of_silence(node));
                 match status(node, cluster) {
                     Some(ConditionStatus::False) => taints::swap(node, &[not_ready()], &[unreachable()], cluster),
                     Some(ConditionStatus::Unknown) => taints::swap(node, &[unreachable()], &[not_ready()], cluster),
@@ -149,7 +155,10 @@ impl Zones {
         cluster: &mut Cluster,
         now: Time,
     ) -> bool {
-        self.0.retain(|zone, _| ready_by_zone.contains_key(zone));
+        self.0.retain(|key, zone| ready_by_zone.contains_key(key) || !zone.queue.is_empty());
+        for (_, zone) in self.0.iter_mut().filter(|(key, _)| !ready_by_zone.contains_key(key)) {
+            zone.state = None;
+        }
         let states: BTreeMap<ZoneKey, (ZoneState, usize)> = ready_by_zone
             .iter()
             .map(|(&zone, ready)| {
@@ -158,28 +167,30 @@ impl Zones {
             })
             .collect();
         let all_lost = states.values().all(|(state, _)| *state == ZoneState::FullDisruption);
-        let all_were_lost = self.0.values().all(|zone| zone.state == ZoneState::FullDisruption);
+        let mut counted = self.0.values().filter_map(|zone| zone.state).peekable();
+        let any_counts = counted.peek().is_some();
+        let all_were_lost = counted.all(|state| state == ZoneState::FullDisruption);
         if all_lost && !all_were_lost {
             // Every node is silent: it is rather the control plane that is cut off. Nothing is evicted.
             for &node in nodes {
                 taints::mark_reachable(node, cluster);
             }
-            for zone in self.0.values_mut() {
+            for zone in self.0.values_mut().filter(|zone| zone.state.is_some()) {
                 zone.set_period(None, now);
-                zone.state = ZoneState::FullDisruption;
+                zone.state = Some(ZoneState::FullDisruption);
             }
         }
         if all_lost {
             return false;
         }
         for (key, zone) in &mut self.0 {
-            let (state, n_nodes) = states[key];
-            if state != zone.state || all_were_lost {
+            let Some(&(state, n_nodes)) = states.get(key) else { continue };
+            if zone.state != Some(state) || all_were_lost {
                 zone.set_period(eviction_period(state, n_nodes), now);
-                zone.state = state;
+                zone.state = Some(state);
             }
         }
-        all_were_lost && !self.0.is_empty()
+        all_were_lost && any_counts
     }
 }
 

@@ -26,13 +26,47 @@ pub struct Verdict {
 pub struct ExpectationChecker {
     expectations: Vec<Expectation>,
     decided: Vec<Option<Verdict>>,
+    /// Which of those about a span of time have been looked at when it began.
+    begun: Vec<bool>,
+    /// Which have met an object that they are about.
+    met: Vec<bool>,
+    now: Time,
 }
 
 impl ExpectationChecker {
     /// A checker of `expectations`.
     pub fn new(expectations: Vec<Expectation>) -> ExpectationChecker {
-        let decided = expectations.iter().map(|_| None).collect();
-        ExpectationChecker { expectations, decided }
+        let (decided, n) = (expectations.iter().map(|_| None).collect(), expectations.len());
+        ExpectationChecker { expectations, decided, begun: vec![false; n], met: vec![false; n], now: Time::ZERO }
+    }
+
+    /// The clock is about to move to `to`: what must hold from a time before `to` on is looked at as it is, whether or not anything
+    /// changes then.
+    pub fn advance(&mut self, to: Time, cluster: &Cluster) {
+        let now = std::mem::replace(&mut self.now, to);
+        for (idx, expectation) in self.expectations.iter().enumerate() {
+            let Demand::Objects { when, target, predicate } = &expectation.demand else { continue };
+            let (from, until, wanted) = match *when {
+                When::Always(from, until) => (from, until, true),
+                When::Never(from, until) => (from, until, false),
+                _ => continue,
+            };
+            if self.begun[idx] || to <= from || until < now {
+                continue;
+            }
+            self.begun[idx] = true;
+            let objects = target.objects(cluster);
+            self.met[idx] |= !objects.is_empty();
+            let broken = objects.into_iter().find(|&object| holds(predicate, object, cluster) != wanted);
+            if let Some(object) = broken.filter(|_| self.decided[idx].is_none()) {
+                self.decided[idx] = Some(Verdict {
+                    expectation: expectation.text.clone(),
+                    holds: false,
+                    at_seconds: from.max(now).as_secs_f64(),
+                    found: found(predicate, object, cluster),
+                });
+            }
+        }
     }
 
     /// Looks at one change, after the event in which it was made.
@@ -40,11 +74,13 @@ impl ExpectationChecker {
         if matches!(change.what, What::Event(_)) {
             return;
         }
-        for (expectation, decided) in self.expectations.iter().zip(&mut self.decided) {
+        let followed = self.expectations.iter().zip(&mut self.decided).zip(&mut self.met);
+        for ((expectation, decided), met) in followed {
             let Demand::Objects { when, target, predicate } = &expectation.demand else { continue };
             if decided.is_some() || !target.covers(change.object, cluster) {
                 continue;
             }
+            *met = true;
             let gone = change.what == What::Removed;
             let holds = !gone && holds(predicate, change.object, cluster);
             let verdict = |holds: bool| Verdict {
@@ -71,18 +107,22 @@ impl ExpectationChecker {
 
     /// The verdicts at the end of the run, in the order of the scenario.
     pub fn finish(self, end: Time, recorder: &Recorder, summary: &Summary, cluster: &Cluster) -> Vec<Verdict> {
-        let ExpectationChecker { expectations, decided } = self;
+        let ExpectationChecker { expectations, decided, begun, met, .. } = self;
         let at_end = |expectation: &Expectation, holds: bool, found: String| Verdict {
             expectation: expectation.text.clone(),
             holds,
             at_seconds: end.as_secs_f64(),
             found,
         };
-        let verdicts = expectations.iter().zip(decided).map(|(expectation, decided)| {
+        let flags = begun.into_iter().zip(met);
+        let verdicts = expectations.iter().zip(decided).zip(flags).map(|((expectation, decided), (begun, met))| {
             if let Some(verdict) = decided {
                 return verdict;
             }
             match &expectation.demand {
+                Demand::Objects { when: When::Always(..), .. } if begun && !met => {
+                    at_end(expectation, false, "there is no such object".to_owned())
+                }
                 Demand::Objects { when: When::Always(..) | When::Never(..), .. } => {
                     at_end(expectation, true, "held throughout".to_owned())
                 }

@@ -56,6 +56,8 @@ pub struct QueueContext<'a> {
     pub cluster: &'a Cluster,
     /// The virtual time.
     pub now: Time,
+    /// Why the queue is asked: the number of a change, for timelines.
+    pub cause: u32,
     /// PreEnqueue: the plugin that keeps a pod out, if one does.
     pub gate: &'a dyn Fn(PodId) -> Option<PluginName>,
 }
@@ -350,6 +352,9 @@ impl SchedulingQueue {
             return self.move_to_pool(pod, cx);
         }
         let row = self.rows.get_mut(pod).expect("queued pods have rows");
+        if pre_enqueue == PreEnqueue::Run {
+            row.cause = cx.cause;
+        }
         row.place = Place::Active;
         self.active.insert(row.active_key());
         Place::Active
@@ -362,6 +367,7 @@ impl SchedulingQueue {
         }
         let row = self.rows.get_mut(pod).expect("queued pods have rows");
         let by_error = row.failed_by_error();
+        row.cause = cx.cause;
         row.place = if by_error { Place::ErrorBackoff } else { Place::Backoff };
         let (place, key) = (row.place, row.backoff_key());
         if by_error {

@@ -1,6 +1,6 @@
 //! One row per pod that waits or is being scheduled, found by its id without hashing.
 
-use crate::cluster::PodId;
+use crate::cluster::{NO_CAUSE, PodId};
 use crate::engine::{Id, Time};
 use crate::scheduler::framework::names::{PluginName, PluginSet};
 
@@ -57,6 +57,8 @@ pub struct QueuedPod {
     pub pending: PluginSet,
     /// The PreEnqueue plugin that keeps it out.
     pub gate: Option<PluginName>,
+    /// What brought it into the queue it is in: the number of a change, for timelines.
+    pub cause: u32,
 }
 
 /// The key of `activeQ` and of a window of `podBackoffQ`: priority descending, then timestamp (PrioritySort).
@@ -78,6 +80,7 @@ impl QueuedPod {
             rejected_by: PluginSet::EMPTY,
             pending: PluginSet::EMPTY,
             gate: None,
+            cause: NO_CAUSE,
         }
     }
 

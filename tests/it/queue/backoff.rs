@@ -1,7 +1,7 @@
 //! Back-off, windows, flushes.
 
 use serde_json::json;
-use wavetank::cluster::ControlPlane;
+use wavetank::cluster::{ControlPlane, NO_CAUSE};
 use wavetank::engine::{Span, Time};
 use wavetank::scheduler::Profile;
 use wavetank::scheduler::framework::names::{PluginName, PluginSet};
@@ -143,15 +143,15 @@ fn pods_of_one_window_are_ordered_by_priority_then_by_age() {
     let at = |age: f64| Time::ZERO + Span::from_secs_f64(10.0 - age);
     for (name, priority, age) in ages {
         let pod = lab.pod(name, "1", json!({"priority": priority}));
-        let cx = QueueContext { cluster: &lab.cluster, now: at(age), gate: &|_| None };
+        let cx = QueueContext { cluster: &lab.cluster, now: at(age), cause: NO_CAUSE, gate: &|_| None };
         queue.add(pod, &cx);
     }
     // All are in flight while a node appears: their failures lead to back-off, not to the pool.
     while queue.pop().is_some() {}
-    let cx = QueueContext { cluster: &lab.cluster, now: at(3.0), gate: &|_| None };
+    let cx = QueueContext { cluster: &lab.cluster, now: at(3.0), cause: NO_CAUSE, gate: &|_| None };
     queue.move_all(&ClusterEvent::new(EventResource::Node, Actions::ADD, node), None, &cx);
     for (name, _, age) in ages {
-        let cx = QueueContext { cluster: &lab.cluster, now: at(age), gate: &|_| None };
+        let cx = QueueContext { cluster: &lab.cluster, now: at(age), cause: NO_CAUSE, gate: &|_| None };
         let rejected_by = PluginSet::from_iter([PluginName::NodeName]);
         assert_eq!(queue.add_unschedulable(lab.find(name), rejected_by, PluginSet::EMPTY, &cx), Place::Backoff);
     }
@@ -159,6 +159,6 @@ fn pods_of_one_window_are_ordered_by_priority_then_by_age() {
     let order: Vec<&str> = std::iter::from_fn(|| early.pop()).map(|pod| lab.cluster.name(pod)).collect();
     assert_eq!(order, ["pod5", "pod4", "pod2", "pod3", "pod1", "pod0"]);
     // At this whole second the back-off of pod1 ends, which lasts through its window.
-    queue.flush_backoff(&QueueContext { cluster: &lab.cluster, now: at(0.0), gate: &|_| None });
+    queue.flush_backoff(&QueueContext { cluster: &lab.cluster, now: at(0.0), cause: NO_CAUSE, gate: &|_| None });
     assert_eq!((queue.counts().active, queue.counts().backoff), (4, 2));
 }
