@@ -190,24 +190,23 @@ impl PodGcController {
                 continue;
             }
             let words = cluster.words;
-            fail(pod, cluster);
-            cluster.set_pod_condition(
-                pod,
-                words.disruption_target,
-                ConditionStatus::True,
-                words.deletion_by_pod_gc,
-                message,
-            );
+            let (kind, reason) = (words.disruption_target, words.deletion_by_pod_gc);
+            // One that has ended is deleted as it is.
+            if fail(pod, cluster) {
+                cluster.set_pod_condition(pod, kind, ConditionStatus::True, reason, message);
+            }
             cluster.delete_pod(pod, Some(0));
         }
     }
 }
 
-/// A pod that nobody can stop any more counts as failed.
-fn fail(pod: PodId, cluster: &mut Cluster) {
+/// A pod that nobody can stop any more counts as failed (`markFailedAndDeletePodWithCondition`). Returns `false` for one that has
+/// ended already.
+fn fail(pod: PodId, cluster: &mut Cluster) -> bool {
     let row = cluster.pod(pod);
-    let (reason, message) = (row.reason, row.message);
+    let (runs, reason, message) = (!row.phase.is_terminal(), row.reason, row.message);
     cluster.set_pod_phase(pod, PodPhase::Failed, reason, message);
+    runs
 }
 
 /// The name in `spec.nodeName`.

@@ -5,6 +5,7 @@
 
 use rand_chacha::rand_core::Rng;
 
+use super::leases::{self, Candidate};
 use crate::cluster::{Agenda, Cluster, Elected, Event, FaultEvent, KubeletTiming};
 use crate::engine::{Purpose, Span, Time};
 
@@ -48,6 +49,8 @@ struct Replica {
     /// What its tries are counted from.
     anchor: Time,
     n_tries: u32,
+    /// How often its process has been started anew.
+    n_starts: u32,
 }
 
 /// The replicas of one process.
@@ -66,7 +69,7 @@ pub(super) struct Election {
 impl Election {
     /// The first of `n_replicas` leads from the beginning.
     pub(super) fn new(process: Elected, n_replicas: u8) -> Election {
-        let replica = Replica { up: true, observed: None, anchor: Time::ZERO, n_tries: 0 };
+        let replica = Replica { up: true, observed: None, anchor: Time::ZERO, n_tries: 0, n_starts: 0 };
         let replicas = vec![replica; usize::from(n_replicas.max(1))];
         Election { process, replicas, leader: Some(0), since: Time::ZERO, stalled: None, turn: 0 }
     }
@@ -86,7 +89,8 @@ impl Election {
     pub(super) fn start(&mut self, replica: usize, cluster: &Cluster, agenda: &mut Agenda) {
         let now = agenda.now();
         let Some(row) = self.replicas.get_mut(replica) else { return };
-        *row = Replica { up: true, observed: None, anchor: now, n_tries: row.n_tries };
+        let n_starts = row.n_starts.wrapping_add(1);
+        *row = Replica { up: true, observed: None, anchor: now, n_starts, ..*row };
         if self.leader.is_none() && cluster.is_writable() {
             self.try_at(now, replica, agenda);
         }
@@ -113,7 +117,7 @@ impl Election {
     pub(super) fn give_up(&mut self, turn: u32, cluster: &mut Cluster, agenda: &mut Agenda) {
         let Some(leader) = self.leader.filter(|_| turn == self.turn) else { return };
         let row = &mut self.replicas[leader];
-        (row.observed, row.anchor) = (None, agenda.now());
+        (row.observed, row.anchor, row.n_starts) = (None, agenda.now(), row.n_starts.wrapping_add(1));
         let renewed = self.stalled.unwrap_or(self.since);
         self.lose_leader(renewed, cluster, agenda);
     }
@@ -172,6 +176,8 @@ impl Election {
             row.observed = None;
         }
         cluster.set_leader(self.process, true);
+        let n_starts = self.replicas[replica].n_starts;
+        leases::acquired(Candidate { process: self.process, replica, n_starts }, cluster);
     }
 
     fn try_at(&self, at: Time, replica: usize, agenda: &mut Agenda) {

@@ -118,16 +118,12 @@ impl Scheduler {
         }
     }
 
-    /// A nominated pod counts as if it were on its node for pods of lower or equal priority: a change of the nomination is a change
-    /// of the cluster to them.
+    /// A nominated pod counts as if it were on its node for pods of lower or equal priority: to them its leave is that of an assigned
+    /// pod (`hasNominatedNodeNameChanged`).
     fn nomination_changed(&mut self, pod: PodId, before: Option<NodeId>, cluster: &Cluster, now: Time) {
-        let (row, priority) = (cluster.pod(pod), cluster.spec_of(pod).priority);
-        let actions = [(before, Actions::DELETE), (row.nominated, Actions::ADD)];
-        for (node, action) in actions {
-            if node.is_some() && before != row.nominated {
-                let event = ClusterEvent::new(EventResource::AssignedPod, action, pod);
-                self.move_all(&event, Some(priority), cluster, now);
-            }
+        if before.is_some() && before != cluster.pod(pod).nominated {
+            let event = ClusterEvent::new(EventResource::AssignedPod, Actions::DELETE, pod);
+            self.move_all(&event, Some(cluster.spec_of(pod).priority), cluster, now);
         }
     }
 

@@ -38,23 +38,27 @@ pub(super) fn has(node: NodeId, wanted: &Taint, cluster: &Cluster) -> bool {
     cluster.node(node).taints.iter().any(|taint| same(&taint.taint, wanted))
 }
 
-/// Adds and removes taints in one write. Returns whether anything changed.
+/// Adds taints in one write, then removes others in a second one (`SwapNodeControllerTaint`). Returns whether anything changed.
 pub(super) fn swap(node: NodeId, add: &[Taint], remove: &[Taint], cluster: &mut Cluster) -> bool {
     let now = cluster.now();
     let mut taints = cluster.node(node).taints.to_vec();
-    let before = taints.len();
-    taints.retain(|old| !remove.iter().any(|gone| same(&old.taint, gone)));
-    let mut changed = taints.len() != before;
+    let n_before = taints.len();
     for new in add {
         if !taints.iter().any(|old| same(&old.taint, new)) {
             taints.push(NodeTaint { taint: new.clone(), added: Some(now) });
-            changed = true;
         }
     }
-    if changed {
+    let n_added = taints.len() - n_before;
+    if n_added > 0 {
+        cluster.set_taints(node, taints.clone());
+    }
+    let n_all = taints.len();
+    taints.retain(|old| !remove.iter().any(|gone| same(&old.taint, gone)));
+    let n_removed = n_all - taints.len();
+    if n_removed > 0 {
         cluster.set_taints(node, taints);
     }
-    changed
+    n_added + n_removed > 0
 }
 
 /// Takes the `NoExecute` taints of a lost node off (`markNodeAsReachable`).
