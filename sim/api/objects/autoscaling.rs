@@ -224,6 +224,7 @@ fn scaling_rules(rules: &Value, most: i64, path: &Path<'_>, causes: &mut Causes)
     if has(rules, "selectPolicy") && !["Disabled", "Max", "Min"].contains(&select) {
         causes.not_supported(&path.child("selectPolicy"), select, &["Disabled", "Max", "Min"]);
     }
+    let whole = path;
     let path = path.child("policies");
     if list(rules, "policies").is_empty() {
         causes.required(&path, "must specify at least one Policy");
@@ -243,6 +244,10 @@ fn scaling_rules(rules: &Value, most: i64, path: &Path<'_>, causes: &mut Causes)
             let what = "must be less than or equal to 1800";
             causes.invalid(&path.child("periodSeconds"), int(policy, "periodSeconds"), what);
         }
+    }
+    let tolerance = get(rules, "tolerance");
+    if !tolerance.is_null() && quantity(tolerance).sign() < 0 {
+        causes.invalid(&whole.child("tolerance"), tolerance, super::metadata::NON_NEGATIVE);
     }
 }
 

@@ -30,6 +30,10 @@ fn valid(kind: &str) -> Value {
         }
         "Endpoints" => json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "x"}, "subsets": [
             {"addresses": [{"ip": "10.1.2.3"}], "ports": [{"port": 80}]}]}),
+        "HorizontalPodAutoscaler" => {
+            json!({"apiVersion": "autoscaling/v2", "kind": kind, "metadata": {"name": "x"}, "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}, "maxReplicas": 3}})
+        }
         "Node" => json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "x"}, "spec": {}}),
         "ControllerRevision" => {
             json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "x"}, "data": {}, "revision": 1})
@@ -167,6 +171,12 @@ fn one_wrong_field() {
             "/subsets/0/addresses/0/ip",
             json!("127.0.0.1"),
             "subsets[0].addresses[0].ip: Invalid value: \"127.0.0.1\": may not be in the loopback range (127.0.0.0/8, ::1/128)",
+        ),
+        (
+            "HorizontalPodAutoscaler",
+            "/spec/behavior",
+            json!({"scaleUp": {"tolerance": "-0.1"}}),
+            "spec.behavior.scaleUp.tolerance: Invalid value: \"-100m\": must be greater than or equal to 0",
         ),
         (
             "ControllerRevision",
