@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
+use super::facts::only;
 use crate::api::admission::limit_ranger;
+use crate::api::quantity::Quantity;
 use crate::api::rbac::{Request, Roles, authorize, may_write_binding, may_write_role, rule_allows};
 use crate::api::resources::ResourceList;
 use crate::cluster::objects::{PodDisruptionBudget, QuotaScope};
@@ -16,7 +18,7 @@ pub fn case(group: &str, input: &Value, expected: &Value) -> Option<Value> {
     match group {
         "limitrange.validate" => limit_range(input),
         "quota.admission" => quota(input, expected.as_str()?),
-        "rbac.rule_match" => Some(json!(rule_allows(&input["rule"], &request(&input["request"])))),
+        "rbac.rule_match" => rule_match(&input["rule"], &input["request"]),
         "rbac.scope" => scope(input.as_str()?),
         "pdb.eviction" => eviction(input.as_str()?, expected.as_str()?),
         "api.delete_pod" => deletion(input.as_str()?, expected.as_str()?),
@@ -29,6 +31,7 @@ fn amounts(text: &str) -> Option<Map<String, Value>> {
     let mut out = Map::new();
     for part in text.split(',') {
         let (name, amount) = part.trim().split_once(' ')?;
+        amount.parse::<Quantity>().ok()?;
         out.insert(resource(name).to_owned(), json!(amount));
     }
     Some(out)
@@ -38,9 +41,12 @@ fn resource(word: &str) -> &str {
     if word == "mem" { "memory" } else { word }
 }
 
+/// The resources that limit ranges of the table are about.
+const RESOURCES: &[&str] = &["cpu", "memory", "ephemeral-storage", "storage"];
+
 /// `{type, limitRange: "ratio mem 1.5, max 2Gi", containers: 3, request, limit}`: whether the pod may be created.
 fn limit_range(input: &Value) -> Option<Value> {
-    let kind = input["type"].as_str()?;
+    let kind = input["type"].as_str().filter(|kind| ["Container", "Pod", "PersistentVolumeClaim"].contains(kind))?;
     let mut item = json!({ "type": kind });
     let mut last = None;
     for bound in input["limitRange"].as_str()?.split(',') {
@@ -55,12 +61,18 @@ fn limit_range(input: &Value) -> Option<Value> {
             [_, amount] => (last?, *amount),
             _ => return None,
         };
+        if !RESOURCES.contains(&name) {
+            return None;
+        }
+        amount.parse::<Quantity>().ok()?;
         last = Some(name);
         item[field][name] = json!(amount);
     }
     let list = |key: &str| match &input[key] {
         Value::Null => Some(Map::new()),
-        value => amounts(value.as_str()?),
+        value => {
+            amounts(value.as_str()?).filter(|amounts| amounts.keys().all(|name| RESOURCES.contains(&name.as_str())))
+        }
     };
     let (requests, limits) = (list("request")?, list("limit")?);
     let range = json!({ "spec": { "limits": [item] } });
@@ -88,7 +100,10 @@ fn quota(input: &Value, expected: &str) -> Option<Value> {
         }
         value => quantities(value.as_str()?)?,
     };
-    if input.get("one_pod").is_some() {
+    let known = ["hard", "used", "request", "create"];
+    let texts = ["request", "create"].iter().all(|key| input[*key].is_null() || input[*key].is_string());
+    let created = input["create"].is_null() || hard.contains_key(&format!("{}s", input["create"].as_str()?));
+    if !input.as_object()?.keys().all(|key| known.contains(&key.as_str())) || !texts || !created {
         return None;
     }
     let requested: ResourceList = match input["request"].as_str() {
@@ -107,7 +122,10 @@ fn quantities(text: &str) -> Option<ResourceList> {
 }
 
 fn scope_of_quota(scope: &str, pod: &str) -> Option<Value> {
+    const SCOPES: &[&str] =
+        &["BestEffort", "NotBestEffort", "Terminating", "NotTerminating", "PriorityClass", "CrossNamespacePodAffinity"];
     let words: Vec<&str> = scope.split_whitespace().collect();
+    SCOPES.contains(words.first()?).then_some(())?;
     let (name, rest) = words.split_first()?;
     let scope = QuotaScope {
         name: (*name).to_owned(),
@@ -128,6 +146,16 @@ fn scope_of_quota(scope: &str, pod: &str) -> Option<Value> {
     spec["containers"] = json!([container]);
     let spec = PodSpec::lower(&spec, &mut Cluster::new(0).interner).ok()?;
     Some(json!(if pod_fits(&[scope], &spec) { "quota applied" } else { "quota not applied" }))
+}
+
+/// A rule of lists of texts, and a request of texts.
+fn rule_match(rule: &Value, asked: &Value) -> Option<Value> {
+    const LISTS: &[&str] = &["verbs", "apiGroups", "resources", "resourceNames", "nonResourceURLs"];
+    const TEXTS: &[&str] = &["verb", "group", "resource", "sub", "name", "namespace", "path"];
+    let texts = |list: &Value| list.as_array().is_some_and(|list| list.iter().all(Value::is_string));
+    let known = rule.as_object()?.iter().all(|(key, list)| LISTS.contains(&key.as_str()) && texts(list))
+        && asked.as_object()?.iter().all(|(key, text)| TEXTS.contains(&key.as_str()) && text.is_string());
+    known.then(|| json!(rule_allows(rule, &request(asked))))
 }
 
 /// `{verb, group, resource, sub, name, path}`
@@ -186,9 +214,11 @@ fn scope(text: &str) -> Option<Value> {
         }
     }
     (asked.verb, asked.resource) = (words.next()?, words.next()?);
-    asked.namespace = match words.next() {
-        Some(word) if word.starts_with('(') => "",
-        word => word.unwrap_or_default(),
+    let rest: Vec<&str> = words.collect();
+    asked.namespace = match rest.as_slice() {
+        [] | ["(cluster", "scope)"] => "",
+        [namespace] => namespace,
+        _ => return None,
     };
     asked.groups = &groups;
     let known =
@@ -246,6 +276,11 @@ fn number_after(text: &str, word: &str) -> Option<i64> {
 /// `pod Pending`, `disruptionsAllowed 0`, `unready pod, AlwaysAllow, healthy 0 desired 3`: what the eviction API does. Clauses of the
 /// expected text that are not about the outcome of the request are compared with the store.
 fn eviction(text: &str, expected: &str) -> Option<Value> {
+    only(
+        text,
+        "pod pending running succeeded failed disruptionsallowed unready ready ifhealthybudget alwaysallow healthy desired",
+    )?;
+    only(expected, "deleted budget not consulted spent allowed disruptedpods entry min")?;
     let phase = text.strip_prefix("pod ").unwrap_or("Running");
     if !["Pending", "Running", "Succeeded", "Failed"].contains(&phase) {
         return None;
@@ -279,7 +314,12 @@ fn eviction(text: &str, expected: &str) -> Option<Value> {
             }
             _ if clause.starts_with("allowed ") => write!(got, "; allowed {}", row.disruptions_allowed),
             _ if clause.starts_with("disruptedPods entry") => {
-                write!(got, "; {}", if row.disrupted_pods.is_empty() { "no disruptedPods entry" } else { clause })
+                let text = match (row.disrupted_pods.is_empty(), clause) {
+                    (true, _) => "no disruptedPods entry",
+                    (false, "disruptedPods entry") => clause,
+                    (false, _) => "disruptedPods entry 2 min",
+                };
+                write!(got, "; {text}")
             }
             _ => return None,
         };
@@ -289,6 +329,11 @@ fn eviction(text: &str, expected: &str) -> Option<Value> {
 
 /// `Running, delete with gracePeriodSeconds 5`, `unscheduled pod, grace 30`: what a deletion does.
 fn deletion(text: &str, expected: &str) -> Option<Value> {
+    only(
+        text,
+        "unscheduled pod succeeded failed running pending on node grace delete with graceperiodseconds terminationgraceperiodseconds",
+    )?;
+    only(expected, "removed immediately deletiontimestamp t grace")?;
     let phases = ["Succeeded", "Failed", "Running", "Pending"];
     let unscheduled = text.starts_with("unscheduled");
     let phase = if unscheduled { "Pending" } else { phases.into_iter().find(|phase| text.contains(phase))? };

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::api::int_or_percent::IntOrPercent;
 use crate::api::label_syntax::{label_key_errors, label_value_errors};
 use crate::api::quantity::Quantity;
-use crate::controllers::deployment::math::{OldSet, Share, cleanup_unhealthy, proportional_sizes, scale_down_old};
+use crate::controllers::deployment::math::{OldSet, cleanup_unhealthy, scale_down_old};
 use crate::controllers::pod_control::slow_start;
 use crate::controllers::rollout_math::resolve_fenceposts;
 use crate::controllers::work_queue::backoff;
@@ -20,7 +20,6 @@ pub fn case(group: &str, input: &Value, expected: &Value) -> Option<Value> {
             cleanup_unhealthy(&mut olds, int(input, "maxCleanup")?).map(Value::from)
         }
         "deployment.scale_down_old_for_rolling" => scale_down(input),
-        "deployment.proportional_scaling" => proportional(input),
         "replicaset.slow_start" => {
             let limit = usize::try_from(input["callLimit"].as_u64()?).ok()?;
             let count = usize::try_from(input["count"].as_u64()?).ok()?;
@@ -83,28 +82,17 @@ fn scale_down(input: &Value) -> Option<Value> {
     Some(if n_gone == 0 { json!({ "scaled": false }) } else { json!({ "old": olds[0].replicas }) })
 }
 
-/// Cases in which the size of the Deployment changed; in the others another rule acts.
-fn proportional(input: &Value) -> Option<Value> {
-    let (replicas, before) = (int(input, "replicas")?, int(input, "previous_replicas")?);
-    let sets = input["replicaSets_newest_first"].as_array().filter(|sets| sets.len() > 1 && replicas != before)?;
-    let shares: Option<Vec<Share>> = sets
-        .iter()
-        .zip((0..sets.len()).rev())
-        .map(|(set, age_order)| {
-            let max_replicas_before = Some(before + int(input, "previous_maxSurge")?);
-            Some(Share { size: int(set, "size")?, age_order, max_replicas_before })
-        })
-        .collect();
-    let sizes = proportional_sizes(&shares?, replicas, int(input, "maxSurge")?, before);
-    let named =
-        sets.iter().zip(sizes).map(|(set, size)| (set["name"].as_str().unwrap_or_default().to_owned(), size.into()));
-    Some(Value::Object(named.collect()))
-}
-
 fn quantity(text: &str, expected: &str) -> Option<Value> {
+    if let Some(amount) = text.strip_suffix(" cpu") {
+        // What is below a thousandth of a core is kept, and counts as a whole one.
+        let mut quantity: Quantity = amount.parse().ok()?;
+        quantity.add(&Quantity::ZERO);
+        return Some(json!(format!("stored {quantity}; milli value rounds up to {}", quantity.milli_value())));
+    }
     match text.parse::<Quantity>() {
         Err(_) if expected == "invalid" => Some(json!("invalid")),
         Err(_) => expected.parse::<Quantity>().is_ok().then(|| json!("an error")),
+        Ok(quantity) if expected.starts_with("value ") => Some(json!(format!("value {}", quantity.value()))),
         Ok(mut quantity) => {
             // The facts are about the canonical form; a quantity just read may still show the text it was read from.
             quantity.add(&Quantity::ZERO);

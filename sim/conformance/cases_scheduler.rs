@@ -10,7 +10,7 @@ use crate::scheduler::framework::reason::Reason;
 use crate::scheduler::framework::status::{Code, Status};
 use crate::scheduler::message::fit_error;
 use crate::scheduler::node_tree::{NodeTree, ZoneKey};
-use crate::scheduler::nodes_to_find::nodes_to_find;
+use crate::scheduler::nodes_to_find::{nodes_to_find, place};
 use crate::scheduler::preemption::{Candidate, best_candidates, may_help, more_important};
 
 /// Checks one case of a group. `None` if the group is not wired here, or the case is not of a form that is understood.
@@ -38,7 +38,7 @@ fn num_feasible_nodes(input: &Value) -> Option<Value> {
 /// `{zones}`: the order of the node tree; `{nodes, nextStart, evaluated}`: the nodes looked at; `"N nodes all feasible, ..."`.
 fn node_order(input: &Value) -> Option<Value> {
     if let Some(text) = input.as_str() {
-        let n_nodes: usize = text.split(' ').next()?.parse().ok()?;
+        let n_nodes: usize = text.strip_suffix(" nodes all feasible, adaptive")?.parse().ok()?;
         let count = nodes_to_find(n_nodes, 0);
         return Some(format!("{count} evaluated and scored; next start index advances by {count}").into());
     }
@@ -52,10 +52,10 @@ fn node_order(input: &Value) -> Option<Value> {
         }
         return Some(tree.order().into());
     }
-    let number = |key: &str| input[key].as_u64();
+    let number = |key: &str| usize::try_from(input[key].as_u64()?).ok().filter(|&number| number <= 100_000);
     let (n_nodes, start, evaluated) = (number("nodes")?, number("nextStart")?, number("evaluated")?);
-    let first: Vec<u64> = (0..evaluated).map(|idx| (start + idx) % n_nodes.max(1)).collect();
-    Some(json!({ "order_first": first, "nextStart": (start + evaluated) % n_nodes.max(1) }))
+    let first: Vec<usize> = (0..evaluated).map(|nth| place(start, nth, n_nodes)).collect();
+    Some(json!({ "order_first": first, "nextStart": place(start, evaluated, n_nodes) }))
 }
 
 /// Priorities by the words of the table.
@@ -70,15 +70,26 @@ fn priority(word: &str) -> Option<i32> {
     })
 }
 
+/// What pods ask for. It decides who is a victim, which the table has decided.
+const SIZES: &[&str] = &["small", "medium", "large", "veryLarge"];
+/// Words around victims.
+const WORDS: &[&str] = &["victim", "victims", "prio", "priority", "started", "start", "with"];
+
 /// Victims by node: a list, or words separated by commas; `2x` repeats, `01-03` is a start.
 fn preemption_pick(input: &Value) -> Option<Value> {
     let mut cluster = Cluster::new(0);
     let mut names = Vec::new();
     let mut candidates = Vec::new();
+    let preemptor = &input["preemptor"];
+    if !preemptor.is_null() {
+        let (size, rank) = preemptor.as_str()?.split_once(' ')?;
+        SIZES.contains(&size).then_some(())?;
+        priority(rank)?;
+    }
     for (name, victims) in input.as_object()?.iter().filter(|(name, _)| *name != "preemptor") {
         let entries: Vec<&str> = match victims {
             Value::String(text) => text.split(", ").collect(),
-            Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
+            Value::Array(list) => list.iter().map(Value::as_str).collect::<Option<_>>()?,
             _ => return None,
         };
         let mut candidate = Candidate { node: NodeId::from_index(names.len()), victims: Vec::new(), n_violations: 0 };
@@ -102,8 +113,10 @@ fn add_victims(cluster: &mut Cluster, candidate: &mut Candidate, entry: &str) ->
             candidate.n_violations = words.get(idx.checked_sub(1)?)?.parse().ok()?;
         } else if let Some((month, day)) = word.split_once('-') {
             start = Some(format!("1970-{month}-{day}T00:00:00Z"));
-        } else {
-            rank = priority(word).or(rank);
+        } else if let Some(known) = priority(word) {
+            rank = Some(known);
+        } else if !SIZES.contains(word) && !WORDS.contains(word) && word.parse::<i64>().is_err() {
+            return None;
         }
     }
     let Some(rank) = rank else { return Some(()) };
@@ -130,6 +143,10 @@ fn make_pod(cluster: &mut Cluster, priority: i32, start: Option<&str>) -> Option
 /// Nodes 1 to 4 with `U ...` (Unschedulable) or `X ...` (UnschedulableAndUnresolvable); one that is not listed may help.
 fn preemption_candidates(input: &Value) -> Option<Value> {
     let statuses = input.as_object()?;
+    let known = |status: &Value| status.as_str().is_some_and(|text| matches!(text.split(' ').next(), Some("U" | "X")));
+    if !statuses.values().all(known) {
+        return None;
+    }
     let helps = |node: &u64| {
         let code = match statuses.get(&node.to_string()).and_then(Value::as_str) {
             Some(text) if text.starts_with('X') => Code::UnschedulableAndUnresolvable,
@@ -145,7 +162,9 @@ fn failed_message(input: &Value) -> Option<Value> {
     if n_nodes == 0 {
         return Some("no nodes available to schedule pods".into());
     }
-    let reasons = input["reasons"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let text = |key: &str| if input[key].is_null() { Some(None) } else { input[key].as_str().map(Some) };
+    let listed = if input["reasons"].is_null() { &[][..] } else { input["reasons"].as_array()? };
+    let reasons = listed.iter().map(Value::as_str).collect::<Option<Vec<_>>>()?.into_iter();
     let status = Status {
         code: Code::Unschedulable,
         plugin: None,
@@ -155,12 +174,13 @@ fn failed_message(input: &Value) -> Option<Value> {
     let nodes = (0..n_nodes).map(|idx| (NodeId::from_index(idx), Status::success()));
     let mut diagnosis = Diagnosis { n_nodes, nodes: nodes.collect(), ..Diagnosis::default() };
     diagnosis.nodes[0].1 = status;
-    let post_filter = match (input["preemptionPolicy"].as_str(), input["preemption"].as_str()) {
-        (Some("Never"), _) => format!("preemption: {}", crate::scheduler::preemption::NEVER),
-        (_, Some(text)) => format!("preemption: {text}"),
-        _ => String::new(),
+    let post_filter = match (text("preemptionPolicy")?, text("preemption")?) {
+        (Some("Never"), None) => format!("preemption: {}", crate::scheduler::preemption::NEVER),
+        (None | Some("PreemptLowerPriority"), Some(text)) => format!("preemption: {text}"),
+        (None | Some("PreemptLowerPriority"), None) => String::new(),
+        _ => return None,
     };
-    if let Some(text) = input["preFilter"].as_str() {
+    if let Some(text) = text("preFilter")? {
         diagnosis.pre_filter = true;
         let reasons = std::iter::once(Reason::Text(text.into())).collect();
         diagnosis.others = Some(Status { code: Code::UnschedulableAndUnresolvable, plugin: None, reasons });

@@ -4,6 +4,7 @@ pub mod api;
 pub mod cases;
 pub mod cases_admission;
 pub mod cases_kubectl;
+pub mod cases_mutations;
 pub mod cases_rules;
 pub mod cases_scheduler;
 pub mod cluster;

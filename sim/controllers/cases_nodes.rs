@@ -31,16 +31,18 @@ pub fn case(group: &str, input: &Value) -> Option<Value> {
             Some(json!([replicas, limit.texts().0]))
         }
         "hpa.stabilize_no_behavior" => {
-            let mut records = records(&input["recs"]);
+            let mut records = records(&input["recs"])?;
             let result = behavior::stabilize(&mut records, int(input, "desired")?, NOW);
             Some(json!({ "result": result, "log": records.len() }))
         }
         "hpa.behavior_rate" => behavior_rate(input),
         "hpa.behavior_select" => behavior_select(input),
         "hpa.behavior_stabilize" => {
-            let window = |key: &str| Span::from_secs(input[key].as_u64().unwrap_or(0));
-            let mut records = records(&input["recommendations"]);
-            let (up, down) = (window("upWindow"), window("downWindow"));
+            let window = |key: &str| {
+                if input[key].is_null() { Some(Span::ZERO) } else { input[key].as_u64().map(Span::from_secs) }
+            };
+            let mut records = records(&input["recommendations"])?;
+            let (up, down) = (window("upWindow")?, window("downWindow")?);
             Some(json!(behavior::stabilize_with(
                 &mut records,
                 int(input, "cur")?,
@@ -65,45 +67,45 @@ fn int(input: &Value, key: &str) -> Option<i32> {
     input[key].as_i64().and_then(|number| i32::try_from(number).ok())
 }
 
-/// `[value, seconds ago]` each.
-fn records(list: &Value) -> Vec<Record> {
-    let list = list.as_array().into_iter().flatten();
-    list.map(|entry| Record {
-        replicas: entry[0].as_i64().unwrap_or(0) as i32,
-        at: NOW - Span::from_secs(entry[1].as_u64().unwrap_or(0)),
-    })
-    .collect()
+/// `[value, seconds ago]` each; none if nothing is said, `None` if what is said is of another form.
+fn records(list: &Value) -> Option<Vec<Record>> {
+    let list = if list.is_null() { &[][..] } else { list.as_array()? };
+    list.iter()
+        .map(|entry| {
+            let replicas = i32::try_from(entry[0].as_i64()?).ok()?;
+            Some(Record { replicas, at: NOW - Span::from_secs(entry[1].as_u64()?) })
+        })
+        .collect()
 }
 
 fn resource_metric(input: &Value) -> Option<Value> {
-    let number = |value: &Value| value.as_i64();
-    let state = |value: &Value| match value.as_str() {
-        Some("unready") => PodState::Unready,
-        Some("ignored") => PodState::Ignored,
-        _ => PodState::Ready,
+    let number = |value: &Value| if value.is_null() { Some(None) } else { value.as_i64().map(Some) };
+    let state = |value: &Value| match value {
+        Value::Null => Some(PodState::Ready),
+        Value::String(text) if text == "ready" => Some(PodState::Ready),
+        Value::String(text) if text == "unready" => Some(PodState::Unready),
+        Value::String(text) if text == "ignored" => Some(PodState::Ignored),
+        _ => None,
     };
-    let pods: Vec<PodSample> = match input["pods"].as_array() {
-        Some(pods) => pods
-            .iter()
-            .map(|pod| PodSample {
-                state: state(&pod["state"]),
-                usage_milli: number(&pod["usage_m"]),
-                request_milli: number(&pod["request_m"]).unwrap_or(0),
-            })
-            .collect(),
+    let sample = |state: Option<PodState>, usage: &Value, request: &Value| {
+        Some(PodSample { state: state?, usage_milli: number(usage)?, request_milli: number(request)?.unwrap_or(0) })
+    };
+    let pods: Option<Vec<PodSample>> = match input["pods"].as_array() {
+        Some(pods) => pods.iter().map(|pod| sample(state(&pod["state"]), &pod["usage_m"], &pod["request_m"])).collect(),
         None => {
             let requests = input["request_m"].as_array()?;
             requests
                 .iter()
                 .enumerate()
-                .map(|(idx, request)| PodSample {
-                    state: state(&input["states"][idx]),
-                    usage_milli: number(&input["usage_m"][idx]),
-                    request_milli: number(request).unwrap_or(0),
-                })
+                .map(|(idx, request)| sample(state(&input["states"][idx]), &input["usage_m"][idx], request))
                 .collect()
         }
     };
+    let pods = pods?;
+    let superfluous = input["usage_m"].as_array().into_iter().flatten().skip(pods.len());
+    if !superfluous.into_iter().all(Value::is_i64) {
+        return None;
+    }
     if pods.is_empty() {
         return None;
     }
@@ -114,9 +116,10 @@ fn resource_metric(input: &Value) -> Option<Value> {
 
 fn pods_metric(input: &Value) -> Option<Value> {
     let values = input["per_pod_milli"].as_array()?.iter();
-    let pods: Vec<PodSample> = values
-        .map(|value| PodSample { state: PodState::Ready, usage_milli: value.as_i64(), request_milli: 0 })
+    let pods: Option<Vec<PodSample>> = values
+        .map(|value| Some(PodSample { state: PodState::Ready, usage_milli: Some(value.as_i64()?), request_milli: 0 }))
         .collect();
+    let pods = pods?;
     let target = Target::AverageValue(input["targetAverage_milli"].as_i64()?);
     let (replicas, usage) = per_pod(int(input, "currentReplicas")?, &pods, target, Tolerances::default())?;
     Some(json!({ "replicas": replicas, "usage_milli": usage }))
@@ -124,40 +127,54 @@ fn pods_metric(input: &Value) -> Option<Value> {
 
 fn one_value(input: &Value) -> Option<Value> {
     let (current, value) = (int(input, "cur")?, input["value"].as_i64()?);
-    Some(match input["targetPerPod"].as_i64() {
+    let kind = input["kind"].as_str()?;
+    let per_pod = match kind {
+        "Object.AverageValue" | "External.AverageValue" => Some(input["targetPerPod"].as_i64()?),
+        "Object.Value" | "External.Value" => None,
+        _ => return None,
+    };
+    Some(match per_pod {
         Some(target) => {
             let (replicas, per_pod) = by_average(current, value, target, Tolerances::default());
             json!({ "replicas": replicas, "perPod": per_pod })
         }
         None => {
-            let ready = int(input, "readyPods").unwrap_or(current);
+            let ready = if input["readyPods"].is_null() { current } else { int(input, "readyPods")? };
             json!(by_value(current, ready, value, input["target"].as_i64()?, Tolerances::default()))
         }
     })
 }
 
 /// `[type, value, periodSeconds]` each; the defaults if there are none.
-fn rules(policies: &Value, select: &Value, up: bool) -> ScalingRules {
+fn rules(policies: &Value, select: &Value, up: bool) -> Option<ScalingRules> {
     let mut rules = ScalingRules::lower(&Value::Null, up);
-    if let Some(list) = policies.as_array() {
-        let policy = |entry: &Value| ScalingPolicy {
-            percent: entry[0] == "Percent",
-            value: entry[1].as_i64().unwrap_or(0) as i32,
-            period: Span::from_secs(entry[2].as_u64().unwrap_or(0)),
+    if !policies.is_null() {
+        let policy = |entry: &Value| {
+            let percent = match entry[0].as_str()? {
+                "Percent" => true,
+                "Pods" => false,
+                _ => return None,
+            };
+            let value = i32::try_from(entry[1].as_i64()?).ok()?;
+            Some(ScalingPolicy { percent, value, period: Span::from_secs(entry[2].as_u64()?) })
         };
-        rules.policies = list.iter().map(policy).collect();
+        rules.policies = policies.as_array()?.iter().map(policy).collect::<Option<_>>()?;
     }
-    rules.select = match select.as_str() {
-        Some("Min") => SelectPolicy::Min,
-        Some("Disabled") => SelectPolicy::Disabled,
-        _ => SelectPolicy::Max,
+    rules.select = match select {
+        Value::Null => SelectPolicy::Max,
+        Value::String(text) if text == "Max" => SelectPolicy::Max,
+        Value::String(text) if text == "Min" => SelectPolicy::Min,
+        Value::String(text) if text == "Disabled" => SelectPolicy::Disabled,
+        _ => return None,
     };
-    rules
+    Some(rules)
 }
 
 fn behavior_rate(input: &Value) -> Option<Value> {
-    let rules = (rules(&input["scaleUp"], &Value::Null, true), rules(&input["scaleDown"], &Value::Null, false));
-    let (ups, downs) = (records(&input["scaleUpEvents"]), records(&input["scaleDownEvents"]));
+    let select = |key: &str| &input[key];
+    let up = rules(&input["scaleUp"], select("scaleUpSelectPolicy"), true)?;
+    let rules = (up, rules(&input["scaleDown"], select("scaleDownSelectPolicy"), false)?);
+    let (ups, downs) = (records(&input["scaleUpEvents"])?, records(&input["scaleDownEvents"])?);
     let replicas = (int(input, "cur")?, int(input, "desired")?);
     let (replicas, limit) =
         behavior::bound_with(replicas, (int(input, "min")?, int(input, "max")?), &rules, (&ups, &downs), NOW);
@@ -165,10 +182,25 @@ fn behavior_rate(input: &Value) -> Option<Value> {
 }
 
 fn behavior_select(input: &Value) -> Option<Value> {
-    let (current, up) = (int(input, "cur")?, input["direction"] != "down");
-    let rules = rules(&input["policies"], &input["selectPolicy"], up);
+    let up = match input["direction"].as_str()? {
+        "up" => true,
+        "down" => false,
+        "any" => return either_way(input),
+        _ => return None,
+    };
+    let (current, rules) = (int(input, "cur")?, rules(&input["policies"], &input["selectPolicy"], up)?);
     let limit = if up { behavior::up_limit } else { behavior::down_limit };
     Some(json!(limit(current, &rules, &[], &[], NOW)))
+}
+
+/// The limit in both directions, if it is one and the same.
+fn either_way(input: &Value) -> Option<Value> {
+    let limit = |direction: &str| {
+        let mut input = input.clone();
+        input["direction"] = direction.into();
+        behavior_select(&input)
+    };
+    limit("up").filter(|up| Some(up) == limit("down").as_ref())
 }
 
 fn budget_status(input: &Value) -> Option<Value> {
@@ -207,21 +239,21 @@ fn taints(input: &Value) -> Option<Value> {
     if let Some(seconds) = input["tolerationSeconds"].as_i64() {
         return taints(&json!({ "node_taints": ["t"], "tolerations": [format!("t:{seconds}")] }));
     }
-    let keys = input["node_taints"].as_array()?.iter().filter_map(Value::as_str);
+    let keys = input["node_taints"].as_array()?.iter().map(Value::as_str).collect::<Option<Vec<_>>>()?.into_iter();
     let taints: Vec<Taint> =
         keys.map(|key| Taint { key: key.to_owned(), value: String::new(), effect: TaintEffect::NoExecute }).collect();
-    let texts = input["tolerations"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let tolerations: Vec<Toleration> = texts
-        .filter_map(|text| text.split_once(':'))
-        .map(|(key, seconds)| Toleration {
-            key: key.to_owned(),
-            operator: TolerationOperator::Exists,
-            value: String::new(),
-            effect: Some(TaintEffect::NoExecute),
-            seconds: seconds.parse().ok(),
+    let texts = if input["tolerations"].is_null() { &[][..] } else { input["tolerations"].as_array()? };
+    let tolerations: Option<Vec<Toleration>> = texts
+        .iter()
+        .map(|text| {
+            let (key, seconds) = text.as_str()?.split_once(':')?;
+            let seconds = if seconds == "forever" { None } else { Some(seconds.parse().ok()?) };
+            let (key, value) = (key.to_owned(), String::new());
+            let (operator, effect) = (TolerationOperator::Exists, Some(TaintEffect::NoExecute));
+            Some(Toleration { key, operator, value, effect, seconds })
         })
         .collect();
-    Some(match taint_eviction(&taints, &tolerations) {
+    Some(match taint_eviction(&taints, &tolerations?) {
         EvictionVerdict::None => json!("nothing"),
         EvictionVerdict::EvictNow => json!("delete now"),
         EvictionVerdict::StayForever => json!("never"),
@@ -234,6 +266,8 @@ fn taints(input: &Value) -> Option<Value> {
 fn heartbeat(input: &Value) -> Option<Value> {
     let given = input["given"].as_str()?;
     input["expect"]["Unknown_written_at"].as_u64()?;
+    // The version says why the grace is what it is.
+    (input["version"].is_null() || input["version"].is_string()).then_some(())?;
     let number_after = |words: &str| -> Option<u64> {
         let rest = given.split_once(words)?.1.trim_start();
         rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
@@ -254,6 +288,14 @@ fn eviction(input: &Value) -> Option<Value> {
         "Failed" => PodPhase::Failed,
         _ => return None,
     };
+    let flags = ["ready", "deleting"].iter().all(|key| pod.get(*key).is_none_or(Value::is_boolean));
+    let counts = ["disruptionsAllowed", "currentHealthy", "desiredHealthy"];
+    let policies = ["AlwaysAllow", "IfHealthyBudget"];
+    let known =
+        budget.get("policy").is_none_or(|policy| policy.as_str().is_some_and(|policy| policies.contains(&policy)));
+    if !flags || !known || !counts.iter().all(|key| budget.get(*key).is_none_or(Value::is_i64)) {
+        return None;
+    }
     let says = |key: &str| pod.get(key).and_then(Value::as_bool);
     let count = |key: &str| budget.get(key).and_then(Value::as_i64).map_or(0, |count| count as i32);
     if ignores_budget(phase, says("deleting").unwrap_or(false)) {
@@ -288,15 +330,25 @@ fn ttl(input: &Value) -> Option<Value> {
 
 fn endpoint(input: &Value) -> Option<Value> {
     let pod = input["pod"].as_object()?;
-    let says = |key: &str| matches!(pod.get(key), Some(Value::Bool(true))) || pod.get(key).is_some_and(|v| v == "yes");
-    let phase = pod.get("phase").and_then(Value::as_str).unwrap_or_default();
-    let facts = PodFacts {
-        has_ip: says("ip"),
-        ended: matches!(phase, "Succeeded" | "Failed"),
-        ready: says("Ready"),
-        deleting: says("deleting"),
+    // YAML's `yes` is a text to some readers.
+    let says = |key: &str| match pod.get(key) {
+        None => Some(false),
+        Some(Value::Bool(said)) => Some(*said),
+        Some(Value::String(text)) if text == "yes" || text == "no" => Some(text == "yes"),
+        Some(_) => None,
     };
-    let publish = input["publishNotReadyAddresses"].as_bool().unwrap_or(false);
+    let phase = match pod.get("phase") {
+        None => "",
+        Some(phase) => PodPhase::parse(phase.as_str()?)?.as_str(),
+    };
+    let facts = PodFacts {
+        has_ip: says("ip")?,
+        ended: matches!(phase, "Succeeded" | "Failed"),
+        ready: says("Ready")?,
+        deleting: says("deleting")?,
+    };
+    let publish = &input["publishNotReadyAddresses"];
+    let publish = if publish.is_null() { false } else { publish.as_bool()? };
     Some(match endpoint_conditions(facts, publish) {
         Some((ready, serving, terminating)) => {
             json!({ "ready": ready, "serving": serving, "terminating": terminating })

@@ -19,6 +19,12 @@ pub fn nodes_to_find(n_nodes: usize, percentage: u32) -> usize {
     (all * percentage / 100).max(NODES_MIN) as usize
 }
 
+/// The place in the list of nodes of the one that is looked at as number `nth` of a search, or of the next search's first: searches begin
+/// where the last ended (`nextStartNodeIndex`).
+pub fn place(start: usize, nth: usize, n_nodes: usize) -> usize {
+    (start + nth) % n_nodes.max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::nodes_to_find;

@@ -109,6 +109,19 @@ impl Cluster {
         admission::policy::validate(object, None, &at, self, &mut Vec::new())
     }
 
+    /// Asks the users' policies about a workload of another size: an update of its `scale` subresource. `scaled` is the workload as it
+    /// would be.
+    ///
+    /// # Errors
+    ///
+    /// What the API server would answer.
+    pub fn admit_scale(&self, object: ObjectRef, scaled: &Value) -> Result<(), Rejection> {
+        let Some(info) = kinds::by_kind(self.kind(object)).filter(|_| self.has_policies()) else { return Ok(()) };
+        let at = Attributes::of(Operation::Update, info, self.namespace(object), self.name(object));
+        let at = Attributes { subresource: "scale", ..at };
+        admission::policy::validate(scaled, Some(&self.export(object)), &at, self, &mut Vec::new())
+    }
+
     /// Whether an object may be deleted.
     ///
     /// # Errors

@@ -44,8 +44,8 @@ pub struct Endpoint {
     pub zone: Sym,
     /// `hostname`, may be empty.
     pub hostname: Sym,
-    /// Whether `hints.forZones` names its zone.
-    pub for_zone: bool,
+    /// The zone that `hints.forZones` names, may be empty.
+    pub for_zone: Sym,
     /// Whether `hints.forNodes` names its node.
     pub for_node: bool,
 }
@@ -115,8 +115,8 @@ impl Endpoint {
                 out[key] = text(sym);
             }
         }
-        if self.for_zone {
-            out["hints"] = json!({ "forZones": [{ "name": text(self.zone) }] });
+        if self.for_zone != Sym::EMPTY {
+            out["hints"] = json!({ "forZones": [{ "name": text(self.for_zone) }] });
         }
         if self.for_node {
             out["hints"]["forNodes"] = json!([{ "name": text(self.node) }]);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::lab::{Lab, template};
-use super::{Answer, int, numbers, stated};
+use super::{Answer, int, ints, members, numbers, one_of, only, stated};
 use crate::api::selector::Selector;
 use crate::cluster::objects::{HorizontalPodAutoscaler, ScalingPolicy, ScalingRules};
 use crate::cluster::{
@@ -41,6 +41,8 @@ struct Given {
     last_scale: bool,
     /// The target cannot be read.
     no_target: bool,
+    /// The target cannot be written: a policy of admission forbids every change of it.
+    unwritable: bool,
 }
 
 /// A Deployment and its autoscaler after one look.
@@ -97,6 +99,9 @@ fn look(given: &Given, declared: Vec<DeclaredMetric>) -> Option<Looked> {
         "spec": { "replicas": given.replicas, "selector": { "matchLabels": { "app": "web" } }, "template": template("web", "v1") },
         "status": { "replicas": given.replicas },
     }))?;
+    if given.unwritable {
+        forbid_changes(&mut lab)?;
+    }
     lab.run_to(NOW);
     let (min, max) = given.bounds;
     let autoscaler = lab.object(&json!({
@@ -123,22 +128,38 @@ fn look(given: &Given, declared: Vec<DeclaredMetric>) -> Option<Looked> {
     Some(Looked { lab, autoscaler, target })
 }
 
+/// From now on admission denies every update of a Deployment.
+fn forbid_changes(lab: &mut Lab) -> Option<()> {
+    let rule = json!({ "apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["deployments", "deployments/scale"] });
+    lab.object(&json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": { "name": "frozen" },
+        "spec": { "failurePolicy": "Fail", "matchConstraints": { "resourceRules": [rule] },
+            "validations": [{ "expression": "false", "message": "frozen" }] },
+    }))?;
+    lab.object(&json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding", "metadata": { "name": "frozen" },
+        "spec": { "policyName": "frozen", "validationActions": ["Deny"] },
+    }))?;
+    Some(())
+}
+
 fn cpu_metric(percent: &Value) -> Value {
     json!({ "type": "Resource", "resource": { "name": "cpu", "target": { "type": "Utilization", "averageUtilization": percent } } })
 }
 
 /// `error: ...`, `error contains: ...`.
 fn missing(input: &Value, out: &Value) -> Answer {
-    let (_, wanted) = out.as_str()?.split_once(": ")?;
-    let list =
-        |key: &str| input[key].as_array().map(|list| list.iter().filter_map(Value::as_i64).collect::<Vec<i64>>());
-    let requests = list("request_m");
+    let text = out.as_str()?;
+    let wanted = text.strip_prefix("error contains: ").or(text.strip_prefix("error: "))?;
+    let replicas = int(input, "currentReplicas").filter(|count| (0..=1_000).contains(count))?;
+    let said = |key: &str| !input[key].is_null();
+    let (usage, requests) = (ints(&input["usage_m"])?, ints(&input["request_m"])?);
+    let target = if said("targetUtilization") { input["targetUtilization"].as_i64()? } else { 50 };
     let given = Given {
-        replicas: int(input, "currentReplicas")?,
-        cpu: list("usage_m")
-            .unwrap_or_else(|| vec![100; usize::try_from(int(input, "currentReplicas").unwrap_or(1)).unwrap_or(1)]),
-        request: requests.map_or(Some(1_000), |list| list.first().copied()),
-        metrics: vec![cpu_metric(&json!(input["targetUtilization"].as_i64().unwrap_or(50)))],
+        replicas,
+        cpu: if said("usage_m") { usage } else { vec![100; usize::try_from(replicas).ok()?] },
+        request: if said("request_m") { requests.first().copied() } else { Some(1_000) },
+        metrics: vec![cpu_metric(&json!(target))],
         bounds: (1, 100),
         ..Given::default()
     };
@@ -150,8 +171,13 @@ fn missing(input: &Value, out: &Value) -> Answer {
 /// One look at a Deployment. Fields: `min`, `max`, `cur`; CPU as `cpu_m` (or `usage_m`) with `cpuTarget` (or `target_pct`) and a request;
 /// `pods_qps` with `target` or `qps_target`; another metric that fails; a scale that cannot be read or written.
 fn reconcile(input: &Value, out: &Value) -> Answer {
-    let replicas = int(input, "cur")?;
-    let listed = input["cpu_m"].as_array().map(|list| list.iter().filter_map(Value::as_i64).collect::<Vec<i64>>());
+    let replicas = int(input, "cur").filter(|count| (0..=1_000).contains(count))?;
+    let whole =
+        ["min", "max", "cpuTarget", "target_pct", "target", "qps_target", "usage_m", "req_m", "request_m", "req"];
+    if !whole.iter().all(|key| input[*key].is_null() || input[*key].is_i64()) {
+        return None;
+    }
+    let listed = if input["cpu_m"].is_null() { None } else { Some(ints(&input["cpu_m"])?) };
     let one = input["usage_m"].as_i64().map(|usage| vec![usage; usize::try_from(replicas).unwrap_or(0)]);
     let cpu = listed.or(one).unwrap_or_default();
     let request = ["req_m", "request_m", "req"].iter().find_map(|key| input[*key].as_i64()).unwrap_or(1_000);
@@ -159,7 +185,7 @@ fn reconcile(input: &Value, out: &Value) -> Answer {
     if let Some(target) = ["cpuTarget", "target_pct"].iter().map(|key| &input[*key]).find(|value| value.is_i64()) {
         metrics.push(cpu_metric(target));
     }
-    let qps: Vec<i64> = input["pods_qps"].as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
+    let qps = ints(&input["pods_qps"])?;
     let mut declared = Vec::new();
     let qps_target = [&input["target"], &input["qps_target"]].into_iter().find(|value| value.is_number());
     if let Some(target) = qps_target {
@@ -174,12 +200,10 @@ fn reconcile(input: &Value, out: &Value) -> Answer {
         let (name, labels) = ("qps".to_owned(), Default::default());
         declared.push(DeclaredMetric { name, labels, subject, value: Curve::Constant(mean) });
     }
-    if let Some(other) = input["other_metric"].as_str() {
-        if !other.contains("failing") {
-            return None;
-        }
+    if !input["other_metric"].is_null() {
+        let other = input["other_metric"].as_str()?.strip_suffix(" failing")?;
         let target = json!({ "type": "Value", "value": "1" });
-        metrics.push(match other.split(' ').next()? {
+        metrics.push(match other {
             "external" => {
                 json!({ "type": "External", "external": { "metric": { "name": "queue" }, "target": target } })
             }
@@ -193,10 +217,10 @@ fn reconcile(input: &Value, out: &Value) -> Answer {
     if metrics.is_empty() {
         metrics.push(cpu_metric(&json!(80)));
     }
-    let fails = |key: &str| input[key] == "fails";
-    // The store of a lab refuses no write of a scale.
-    if fails("scale_update") {
-        return None;
+    let fails =
+        |key: &str| if input[key].is_null() { Some(false) } else { Some(one_of(&input[key], &["fails"])?.len() > 0) };
+    if !input["lastScale"].is_null() {
+        one_of(&input["lastScale"], &["now"])?;
     }
     let given = Given {
         replicas,
@@ -205,7 +229,8 @@ fn reconcile(input: &Value, out: &Value) -> Answer {
         metrics,
         bounds: (int(input, "min").unwrap_or(1), int(input, "max").unwrap_or(replicas.saturating_mul(10).max(10))),
         last_scale: !input["lastScale"].is_null(),
-        no_target: fails("scale_get"),
+        no_target: fails("scale_get")?,
+        unwritable: fails("scale_update")?,
     };
     let looked = look(&given, declared)?;
     agrees(&looked, out)
@@ -251,22 +276,24 @@ fn agrees(looked: &Looked, out: &Value) -> Answer {
 
 /// Policies as `[pods, period, percent, period]`; changes as `[size, seconds ago]`. `7 outdated` is one that is kept but too old.
 fn store(input: &Value, out: &Value) -> Answer {
-    let policies = input["policies"].as_array().map(|list| {
-        let number = |idx: usize| list.get(idx).and_then(Value::as_i64).unwrap_or(0);
-        let policy = |percent, at: usize| ScalingPolicy {
-            percent,
-            value: number(at) as i32,
-            period: Span::from_secs(number(at + 1).unsigned_abs()),
-        };
-        vec![policy(false, 0), policy(true, 2)]
-    });
+    let policies = match (&input["policies"], ints(&input["policies"])?.as_slice()) {
+        (Value::Null, _) => None,
+        (_, &[pods, period, percent, other_period]) => {
+            let policy = |percent, value: i64, period: i64| {
+                let (value, period) = (i32::try_from(value).ok()?, Span::from_secs(u64::try_from(period).ok()?));
+                Some(ScalingPolicy { percent, value, period })
+            };
+            Some(vec![policy(false, pods, period)?, policy(true, percent, other_period)?])
+        }
+        _ => return None,
+    };
     let mut records: Vec<Record> = Vec::new();
     for entry in input["prev"].as_array()? {
         let replicas = i32::try_from(entry[0].as_i64()?).ok()?;
         records.push(Record { replicas, at: NOW - Span::from_secs(entry[1].as_u64()?) });
     }
     let sum = changed(&records, Span::from_secs(60), NOW);
-    let change = int(input, "change").unwrap_or(5);
+    let change = if input["change"].is_null() { 5 } else { int(input, "change")? };
     let mut longest = Span::MAX;
     // Without `behavior` nothing is stored: the controller does not ask.
     if let Some(policies) = policies {
@@ -279,14 +306,25 @@ fn store(input: &Value, out: &Value) -> Answer {
         false => json!(format!("{} outdated", record.replicas)),
     });
     let got = json!({ "stored": texts.collect::<Vec<_>>(), "sum60": sum });
-    super::members(out, &got)
+    members(out, &got)
 }
 
 /// A pod by `started_ago`, `ready` (`True since 30s`, `False`), `transition_ago`, `sample_age`, `window`; or in words by `pod`.
 fn grouping(input: &Value, out: &Value) -> Answer {
-    let words = input["pod"].as_str().unwrap_or_default();
+    let words = if input["pod"].is_null() { "" } else { input["pod"].as_str()? };
+    only(
+        words,
+        "succeeded failed pending running deleting or metric metrics sample present missing no ready condition",
+    )?;
+    let times = ["started_ago", "transition_ago", "sample_age", "window"];
+    if !times.iter().all(|key| input[*key].is_null() || input[*key].is_u64()) {
+        return None;
+    }
+    if !input["ready"].is_null() {
+        only(input["ready"].as_str()?, "true false since s")?;
+    }
     let seconds = |key: &str| input[key].as_u64().map(Span::from_secs);
-    let resource = match input["metric"].as_str()? {
+    let resource = match one_of(&input["metric"], &["any", "cpu", "memory"])? {
         "any" => "cpu",
         metric => metric,
     };

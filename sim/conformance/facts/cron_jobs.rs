@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::lab::{EPOCH, Lab, template};
-use super::{Answer, members, stated};
+use super::{Answer, count, flag, members, only, stated};
 use crate::cluster::objects::{ActiveJob, CronJob};
 use crate::cluster::{EventType, ObjId, ObjectRef, What};
 use crate::controllers::cron_job::schedule::Schedule;
@@ -39,18 +39,20 @@ pub(super) fn case(rule: &str, case: &Value) -> Answer {
 
 /// `just before hour`, `just after hour + 11 min`, `week after`, `just after the prior hour`, ...
 fn instant(text: &str) -> Option<Time> {
-    let base = match text {
-        text if text.starts_with("week after") => HOUR + Span::from_secs(7 * 86_400),
-        text if text.starts_with("just before the prior hour") => HOUR - Span::from_secs(3_660),
-        text if text.starts_with("just after the prior hour") => HOUR - Span::from_secs(3_540),
-        text if text.starts_with("just before") => HOUR - Span::from_secs(60),
+    let (words, more) = text.split_once('+').map_or((text, None), |(words, more)| (words, Some(more)));
+    let base = match words.trim() {
+        "week after" | "week after the hour" => HOUR + Span::from_secs(7 * 86_400),
+        "just before the prior hour" => HOUR - Span::from_secs(3_660),
+        "just after the prior hour" => HOUR - Span::from_secs(3_540),
+        "just before hour" | "just before the hour" => HOUR - Span::from_secs(60),
         // With a fraction of a second the minute is not meant.
-        text if text.starts_with("just after") && text.contains("ms") => HOUR,
-        text if text.starts_with("just after") => HOUR + Span::from_secs(60),
-        text if text.starts_with("top of") || text.starts_with("hour") => HOUR,
+        "just after hour" | "just after the hour" if text.contains("ms") => HOUR,
+        "just after hour" | "just after the hour" => HOUR + Span::from_secs(60),
+        "top of hour" | "top of the hour" | "hour" => HOUR,
         _ => return None,
     };
-    let more = text.split_once('+').and_then(|(_, more)| {
+    let Some(more) = more else { return Some(base) };
+    let more = {
         let more = more.trim();
         let number: f64 = more.trim_end_matches(|c: char| c.is_alphabetic() || c == ' ').parse().ok()?;
         let unit = more.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.' || c == ' ');
@@ -61,9 +63,9 @@ fn instant(text: &str) -> Option<Time> {
             "h" => 3600.0,
             _ => return None,
         };
-        Some(Span::from_secs_f64(number * factor))
-    });
-    Some(base + more.unwrap_or(Span::ZERO))
+        Span::from_secs_f64(number * factor)
+    };
+    Some(base + more)
 }
 
 /// A CronJob that was created at one time and is first seen by its controller at another.
@@ -74,7 +76,7 @@ struct Bench {
 
 impl Bench {
     fn new(spec: Value, created: Time, now: Time) -> Option<Bench> {
-        let mut lab = Lab::new(vec![Box::new(CronJobController)]);
+        let mut lab = Lab::new(vec![Box::new(CronJobController::default())]);
         lab.agenda.advance_to(now);
         let mut spec = spec;
         spec["jobTemplate"] = json!({ "spec": { "template": template("job", "v1") } });
@@ -130,18 +132,32 @@ impl Bench {
     }
 }
 
-fn policy(letter: &str) -> &str {
-    match letter {
-        "F" => "Forbid",
-        "R" => "Replace",
-        "A" => "Allow",
-        other => other,
-    }
+fn policy(letter: &Value) -> Option<&'static str> {
+    Some(match letter.as_str()? {
+        "F" | "Forbid" => "Forbid",
+        "R" | "Replace" => "Replace",
+        "A" | "Allow" => "Allow",
+        _ => return None,
+    })
+}
+
+/// A member that is a count, or says nothing.
+fn counted<'a>(input: &'a Value, key: &str) -> Option<&'a Value> {
+    Some(&input[key]).filter(|value| value.is_null() || value.is_u64())
+}
+
+/// A member that is a text, or the text that is meant where nothing is said.
+fn text_or<'a>(input: &'a Value, key: &str, default: &'a str) -> Option<&'a str> {
+    if input[key].is_null() { Some(default) } else { input[key].as_str() }
 }
 
 fn sync(input: &Value, name: &str, note: &str, out: &Value) -> Answer {
     let now = instant(input["now"].as_str()?)?;
-    let previous = input["previous"].as_str().unwrap_or("none");
+    const CREATED: &str = "active, created at 10:00, not in job cache";
+    let previous = text_or(input, "previous", "none")?;
+    if !["none", "finished", "active", CREATED].contains(&previous) {
+        return None;
+    }
     let deadline = match &input["deadline"] {
         Value::Null => Value::Null,
         Value::String(text) => match text.as_str() {
@@ -150,21 +166,21 @@ fn sync(input: &Value, name: &str, note: &str, out: &Value) -> Answer {
             "long" => 1_000_000.into(),
             _ => return None,
         },
-        seconds => seconds.clone(),
+        seconds => seconds.as_i64()?.into(),
     };
     let spec = json!({
-        "schedule": input["schedule"].as_str().unwrap_or("0 * * * ?"), "timeZone": input["timeZone"],
-        "concurrencyPolicy": policy(input["policy"].as_str()?), "startingDeadlineSeconds": deadline,
-        "suspend": input["suspend"].as_bool().unwrap_or(false),
+        "schedule": text_or(input, "schedule", "0 * * * ?")?, "timeZone": input["timeZone"],
+        "concurrencyPolicy": policy(&input["policy"])?, "startingDeadlineSeconds": deadline,
+        "suspend": flag(input, "suspend")?,
     });
     let before = |span| HOUR - Span::from_secs(span);
     let ran = previous != "none";
     let mut bench = Bench::new(spec, before(if ran { 3_660 } else { 60 }), now)?;
-    if previous.contains("created at 10:00") {
+    if previous == CREATED {
         bench.job(HOUR, None)?;
         bench.last_schedule(HOUR);
     } else if ran {
-        let ended = previous.starts_with("finished").then_some("Complete");
+        let ended = (previous == "finished").then_some("Complete");
         // Of a clock that was set back the job bears the name of the time to come.
         let drifted = name.contains("drifted") || note.contains("AlreadyExists");
         bench.job(if drifted { HOUR } else { before(3_600) }, ended)?;
@@ -206,11 +222,15 @@ fn relative(value: &Value) -> Option<Timestamp> {
 }
 
 fn missed_times(input: &Value, out: &Value) -> Answer {
-    let schedule = Schedule::parse(input["schedule"].as_str().unwrap_or("0 * * * *")).ok()?;
+    let schedule = Schedule::parse(text_or(input, "schedule", "0 * * * *")?).ok()?;
     let (created, now) = (relative(&input["created"])?, relative(&input["now"])?);
-    let last = relative(&input["last"]);
-    let got = missed(&schedule, &TimeZone::UTC, created, last, input["deadline"].as_i64(), now);
+    let last = if input["last"].is_null() { None } else { Some(relative(&input["last"])?) };
+    let got = missed(&schedule, &TimeZone::UTC, created, last, counted(input, "deadline")?.as_i64(), now);
     let text = out.as_str()?;
+    only(
+        text,
+        "none most recent t m h d s with and start starts no warning warnings too many missed toomanymissedtimes",
+    )?;
     let agrees = match text {
         "none" => got.most_recent.is_none(),
         text if text.starts_with("most recent") => {
@@ -223,11 +243,27 @@ fn missed_times(input: &Value, out: &Value) -> Answer {
     stated(out, agrees, got)
 }
 
+/// `one second before the tick`; a second if nothing is said.
+fn before_tick(text: &str) -> Option<Span> {
+    const COUNTS: [(&str, u64); 5] = [("one", 1), ("two", 2), ("three", 3), ("five", 5), ("ten", 10)];
+    let Some((before, _)) = text.split_once(" before the tick") else { return Some(Span::from_secs(1)) };
+    let words: Vec<&str> = before.split_whitespace().collect();
+    let [.., count, unit] = words.as_slice() else { return None };
+    let counted = COUNTS.iter().find(|(word, _)| word == count).map(|(_, count)| *count);
+    let count = counted.or(count.parse().ok()).filter(|&count| count <= 600)?;
+    Some(Span::from_secs(if unit.starts_with("minute") { count * 60 } else { count }))
+}
+
 /// `schedule changed "X" -> "Y" one second before the tick`, or a change that does not concern the schedule.
 fn changed(text: &str, out: &Value) -> Answer {
     let quoted: Vec<&str> = text.split('"').skip(1).step_by(2).collect();
+    let plain: String = text.split('"').step_by(2).collect();
+    only(
+        &plain,
+        "schedule changed only jobtemplate template one two three five ten second seconds minute minutes before the tick",
+    )?;
     let from = quoted.first().copied().unwrap_or("30 * * * *");
-    let now = HOUR - Span::from_secs(1);
+    let now = HOUR - before_tick(&plain)?;
     let mut bench = Bench::new(json!({ "schedule": from }), HOUR - Span::from_secs(300), now)?;
     bench.sync();
     let patch = match quoted.get(1) {
@@ -239,6 +275,7 @@ fn changed(text: &str, out: &Value) -> Answer {
     };
     bench.lab.patch(bench.cron_job, &patch)?;
     let soonest = bench.lab.agenda.next_time()?;
+    only(out.as_str()?, "enqueue immediately no delay requeue s ms m after in")?;
     if out.as_str()?.starts_with("enqueue immediately") {
         return stated(out, soonest == now, soonest.since(now));
     }
@@ -263,20 +300,24 @@ fn faulty_zone(input: &Value, out: &Value) -> Answer {
     let (reasons, created) = (bench.lab.reasons(), bench.jobs_with(What::Created, begin));
     let text = out.as_str()?;
     let warned = reasons.iter().any(|reason| text.contains(reason.as_str()));
+    only(text, &format!("warning event nothing scheduled {}", reasons.join(" ").to_lowercase()))?;
     stated(out, warned && created == 0 && bench.lab.agenda.n_pending() == 0, (reasons, created))
+}
+
+/// `10:20` of the first day.
+fn clock(input: &Value, key: &str) -> Option<Time> {
+    let (hour, minute) = input[key].as_str()?.split_once(':')?;
+    Some(Time::from_secs(u64::from(hour.parse::<u8>().ok()?) * 3_600 + u64::from(minute.parse::<u8>().ok()?) * 60))
 }
 
 /// A run that is still active at its tick ends later than the deadline of the next one.
 fn late(input: &Value, out: &Value) -> Answer {
-    let clock = |key: &str| {
-        let (hour, minute) = input[key].as_str()?.split_once(':')?;
-        Some(Time::from_secs(hour.parse::<u64>().ok()? * 3_600 + minute.parse::<u64>().ok()? * 60))
-    };
-    let (tick, ends) = (clock("tick")?, clock("previous_finishes")?);
+    let (tick, ends) = (clock(input, "tick")?, clock(input, "previous_finishes")?);
     let spec = json!({
-        "schedule": "0 * * * *", "startingDeadlineSeconds": input["deadline"],
-        "concurrencyPolicy": policy(input["policy"].as_str()?),
+        "schedule": "0 * * * *", "startingDeadlineSeconds": counted(input, "deadline")?,
+        "concurrencyPolicy": policy(&input["policy"])?,
     });
+    count(input, "active", 1).filter(|&active| active == 1)?;
     let mut bench = Bench::new(spec, tick - Span::from_secs(7_200), tick - Span::from_secs(60))?;
     let job = bench.job(tick - Span::from_secs(3_600), None)?;
     bench.last_schedule(tick - Span::from_secs(3_600));
@@ -293,20 +334,25 @@ fn late(input: &Value, out: &Value) -> Answer {
     let (early, n_warnings) = (bench.jobs_with(What::Created, begin), bench.n_warnings());
     bench.lab.run_to(tick + Span::from_secs(3_601));
     let later = bench.jobs_with(What::Created, begin);
-    let skipped = out.as_str()?.starts_with("skipped");
-    stated(out, early == usize::from(!skipped) && n_warnings == 0 && later == early + 1, (early, later))
+    let text = out.as_str()?;
+    only(text, "skipped silently next run started starts late at when the previous ends one finishes")?;
+    let skipped = text.starts_with("skipped");
+    // `next run 11:00`: the tick after this one.
+    let said = text.split_once("next run ").map(|(_, at)| clock(&json!({ "at": at }), "at"));
+    let next = said.is_none_or(|at| at == Some(tick + Span::from_secs(3_600)));
+    stated(out, early == usize::from(!skipped) && n_warnings == 0 && later == early + 1 && next, (early, later))
 }
 
 fn history(input: &Value, out: &Value) -> Answer {
     let spec = json!({
-        "schedule": "0 0 1 1 *", "successfulJobsHistoryLimit": input["successfulJobsHistoryLimit"],
-        "failedJobsHistoryLimit": input["failedJobsHistoryLimit"],
+        "schedule": "0 0 1 1 *", "successfulJobsHistoryLimit": counted(input, "successfulJobsHistoryLimit")?,
+        "failedJobsHistoryLimit": counted(input, "failedJobsHistoryLimit")?,
     });
     let mut bench = Bench::new(spec, Time::ZERO, HOUR)?;
     let mut sorts: [Vec<ObjId>; 2] = [Vec::new(), Vec::new()];
     // The newest first, so that the order of creation is not that of the start times.
     for (sort, (key, condition)) in sorts.iter_mut().zip([("finished_ok", "Complete"), ("failed", "Failed")]) {
-        for nth in (0..input[key].as_u64().unwrap_or(0).min(1_000)).rev() {
+        for nth in (0..count(input, key, 1_000)?).rev() {
             let offset = nth * 120 + if condition == "Failed" { 60 } else { 0 };
             sort.push(bench.job(Time::from_secs(600 + offset), Some(condition))?);
         }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::lab::{Lab, template};
-use super::{Answer, first_number, numbers, stated};
+use super::{Answer, amount, count, first_number, flag, numbers, only, stated};
 use crate::api::toleration::{Taint, TaintEffect};
 use crate::cluster::objects::DaemonSet;
 use crate::cluster::{NodeTaint, ObjId, PodId, What};
@@ -20,9 +20,17 @@ pub(super) fn case(rule: &str, case: &Value) -> Answer {
     }
 }
 
+/// The words of which descriptions of pods and nodes are made.
+const WORDS: &str = "fits needs m mi g gi k cpu memory disk used already in use host port ports conflict conflicts pods pod node nodes \
+    nodeselector nodename name selector match matches does not mismatch mismatched other another different required preferred \
+    affinity notin exists type production test unschedulable cordoned untolerated tolerated toleration taint tainted noexecute \
+    noschedule prefernoschedule ready unreachable pressure network unavailable kubernetes io dedicated hostnetwork is has too many insufficient \
+    out of space resource resources specified specifies itself own daemon daemonset same label labels with a the on to by";
+
 /// The node is called `n1`, has the label `type=production`, and what the words say. Amounts and ports do not matter: the scheduler
 /// sees to them.
 fn should_run(text: &str, out: &Value) -> Answer {
+    only(text, WORDS)?;
     let lower = text.to_lowercase();
     let denied = lower.contains("not match") || lower.contains("mismatch") || lower.contains("other node");
     let mut spec = json!({ "containers": [{ "name": "c" }] });
@@ -83,6 +91,7 @@ fn node_update(text: &str, out: &Value) -> Answer {
     daemon_set(&mut lab, &json!({}))?;
     lab.drain();
     let before = lab.agenda.n_pending();
+    only(text, "nothing changed labels label taints taint allocatable annotations unschedulable conditions condition")?;
     let what = text.split(' ').next()?;
     lab.write(|cluster| match what {
         "nothing" => cluster.heartbeat(node),
@@ -108,7 +117,9 @@ fn node_update(text: &str, out: &Value) -> Answer {
 
 /// The first step of an update of a DaemonSet whose pods are all there.
 fn rolling(input: &Value, out: &Value) -> Answer {
-    let n_nodes = input["nodes"].as_u64()?.min(1_000);
+    let n_nodes = input["nodes"].as_u64().filter(|&count| count <= 1_000)?;
+    flag(input, "all_old_available")?;
+    amount(&input["maxSurge"]).and(amount(&input["maxUnavailable"]))?;
     let mut lab = Lab::new(vec![Box::new(DaemonSetController::default())]);
     for nth in 0..n_nodes {
         lab.node(&format!("n{nth:03}"));
@@ -123,7 +134,7 @@ fn rolling(input: &Value, out: &Value) -> Answer {
     }
     let id = daemon_set(&mut lab, &strategy)?;
     lab.drain();
-    let n_broken = usize::try_from(input["old_unavailable"].as_u64().unwrap_or(0)).ok()?;
+    let n_broken = usize::try_from(count(input, "old_unavailable", n_nodes)?).ok()?;
     let old: Vec<PodId> = lab.pods();
     for (nth, &pod) in old.iter().enumerate() {
         // The broken ones are not those that would go first.
@@ -141,10 +152,13 @@ fn rolling(input: &Value, out: &Value) -> Answer {
     let broken = old.iter().rev().take(n_broken).map(|&pod| lab.cluster.name(pod).to_owned());
     let all_broken_go = broken.into_iter().all(|name| deleted.contains(&name));
     let text = out.as_str()?;
-    let wanted = usize::try_from(first_number(text)?).ok()?;
+    only(text, "old new pod pods deleted created beside the unavailable available one is are only")?;
+    let wanted = first_number(text).map_or(Some(0), |number| usize::try_from(number).ok())?;
     let agrees = match text {
         text if text.contains("created") => created == wanted && deleted.is_empty(),
-        text if text.starts_with("the unavailable one") => all_broken_go && deleted.len() == n_broken + wanted,
+        text if text.contains("the unavailable one") => {
+            all_broken_go && n_broken == 1 && deleted.len() == n_broken + wanted && created == 0
+        }
         text if numbers(text).len() == 1 => deleted.len() == wanted && created == 0,
         _ => return None,
     };

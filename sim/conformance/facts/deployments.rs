@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::lab::{Lab, template};
-use super::{Answer, amount, int, int0, members, same, stated};
+use super::{Answer, amount, flag, int, int0, members, one_of, only, same, stated};
 use crate::api::int_or_percent::IntOrPercent;
 use crate::cluster::objects::{Deployment, DeploymentStatus, DeploymentStrategy, ReplicaSet};
 use crate::controllers::deployment::math::{self, OldSet, Revision, Scaled, ScaledSet};
@@ -22,7 +22,7 @@ pub(super) fn case(rule: &str, case: &Value) -> Answer {
         }
         "new_rs_new_replicas" => {
             let (replicas, new) = (int(input, "replicas")?, int(input, "new")?);
-            let total = new.saturating_add(int0(input, "old"));
+            let total = new.saturating_add(int0(input, "old")?);
             same(out, rollout_math::new_replicas(strategy(input)?, replicas, new, total))
         }
         "reconcile_old_replicasets" => reconcile_olds(input, out),
@@ -47,11 +47,12 @@ pub(super) fn case(rule: &str, case: &Value) -> Answer {
 
 fn strategy(input: &Value) -> Option<DeploymentStrategy> {
     Some(match input["strategy"].as_str() {
-        Some("Recreate") => DeploymentStrategy::Recreate,
-        _ => DeploymentStrategy::RollingUpdate {
+        Some("Recreate") if amount(&input["maxSurge"]).is_some() => DeploymentStrategy::Recreate,
+        Some("RollingUpdate") => DeploymentStrategy::RollingUpdate {
             max_surge: amount(&input["maxSurge"])?,
             max_unavailable: amount(&input["maxUnavailable"])?,
         },
+        _ => return None,
     })
 }
 
@@ -64,9 +65,12 @@ fn reconcile_olds(input: &Value, out: &Value) -> Answer {
     let replicas = int(input, "replicas")?;
     let max_unavailable =
         math::resolved_max_unavailable(amount(&input["maxSurge"])?, amount(&input["maxUnavailable"])?, replicas);
-    let in_words = input["old_is"].as_str().and_then(super::first_number).and_then(|count| i32::try_from(count).ok());
-    let old = OldSet { replicas: int(input, "old").or(in_words)?, available: int0(input, "availOld") };
-    let new = OldSet { replicas: int(input, "new")?, available: int0(input, "availNew") };
+    let replicas_before = match &input["old_is"] {
+        Value::Null => int(input, "old")?,
+        words => i32::try_from(words.as_str()?.strip_prefix("crashlooping ")?.parse::<u16>().ok()?).ok()?,
+    };
+    let old = OldSet { replicas: replicas_before, available: int0(input, "availOld")? };
+    let new = OldSet { replicas: int(input, "new")?, available: int0(input, "availNew")? };
     let olds: Vec<OldSet> = Some(old).filter(|old| old.replicas > 0).into_iter().collect();
     let sizes = math::reconcile_olds(&olds, new, replicas, max_unavailable);
     let left = sizes.as_ref().map_or(old.replicas, |sizes| sizes.scaled.iter().sum());
@@ -97,8 +101,8 @@ fn scaling(input: &Value, note: &str, out: &Value) -> Answer {
             let desired = carried.or(int(set, "desired")).unwrap_or(before);
             Some(ScaledSet {
                 size: int(set, "size")?,
-                available: int0(set, "available"),
-                is_new: set["is_new"].as_bool().unwrap_or(false),
+                available: int0(set, "available")?,
+                is_new: flag(set, "is_new")?,
                 desired: Some(desired),
                 max_replicas: Some(desired.saturating_add(surge_before)),
             })
@@ -120,6 +124,7 @@ fn history(input: &Value, out: &Value) -> Answer {
         .iter()
         .map(|set| {
             let words = set.as_str().unwrap_or_default();
+            only(words, "already deleting being deleted")?;
             let numbers = match set.as_array() {
                 Some(pair) => pair.iter().map(Value::as_i64).collect::<Option<Vec<i64>>>()?,
                 None => super::numbers(words),
@@ -136,6 +141,20 @@ fn history(input: &Value, out: &Value) -> Answer {
     same(out, math::history_to_delete(&olds?, int(input, "limit")?).len())
 }
 
+/// Reasons of the condition `Progressing`.
+const REASONS: &[&str] = &[
+    "ReplicaSetUpdated",
+    "NewReplicaSetCreated",
+    "FoundNewReplicaSet",
+    "NewReplicaSetAvailable",
+    "DeploymentPaused",
+    "DeploymentResumed",
+    TIMED_OUT,
+];
+const TIMED_OUT: &str = "ProgressDeadlineExceeded";
+/// What the traces of whole rollouts assume of pods, and what this table does.
+const ASSUMED: &str = "all pending new pods become available together whenever the controller can do nothing else";
+
 /// The condition `Available`, or whether the rollout has timed out: the fact says `not`, or `never`, if it has not.
 fn condition(input: &Value, out: &Value) -> Answer {
     if let Some(available) = int(input, "available") {
@@ -147,10 +166,16 @@ fn condition(input: &Value, out: &Value) -> Answer {
         return members(out, &json!({ "Available": status, "reason": deployment::availability_texts(enough).0 }));
     }
     let (deadline, ago) = (int(input, "progressDeadlineSeconds")?, input["lastUpdate_ago"].as_f64()?);
+    let reason = one_of(&input["reason"], REASONS)?;
     let now = Time::from_secs(1_000_000);
     let update = now - Span::from_secs_f64(ago);
-    let timed_out = deployment::has_timed_out(input["reason"].as_str()?, update, deadline, now);
-    let text = out.as_str().map_or_else(|| out.to_string(), str::to_owned);
+    let timed_out = deployment::has_timed_out(reason, update, deadline, now);
+    if out.is_object() {
+        let (status, reason) = if timed_out { ("False", TIMED_OUT) } else { ("True", reason) };
+        return members(out, &json!({ "Progressing": status, "reason": reason }));
+    }
+    let text = out.as_str()?;
+    only(text, "not timed out never times once complete progressing false progressdeadlineexceeded condition reason")?;
     let denied = text.starts_with("not") || text.starts_with("never");
     stated(out, denied != timed_out, timed_out)
 }
@@ -160,6 +185,9 @@ fn condition(input: &Value, out: &Value) -> Answer {
 fn rolling_trace(input: &Value) -> Option<Value> {
     let replicas = int(input, "replicas").filter(|count| (0..=500).contains(count))?;
     let (surge, unavailable) = (amount(&input["maxSurge"])?, amount(&input["maxUnavailable"])?);
+    if !input["assume"].is_null() {
+        one_of(&input["assume"], &[ASSUMED])?;
+    }
     let mut lab =
         Lab::new(vec![Box::new(DeploymentController::default()), Box::new(ReplicaSetController::replica_sets())]);
     let id = lab.object(&json!({

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::lab::{Lab, template};
-use super::{Answer, first_number, members, numbers, stated};
+use super::{Answer, first_number, members, numbers, only, stated};
 use crate::cluster::objects::{Endpoint, EndpointSlice, PodDisruptionBudget};
 use crate::cluster::{KubeletHealth, ObjId, ObjectRef, PodId, PodPhase, Sym};
 use crate::controllers::disruption::DisruptionController;
@@ -16,9 +16,11 @@ pub(super) fn budget(rule: &str, case: &Value) -> Answer {
     let (text, out) = (case["in"].as_str().filter(|_| rule == "status")?, &case["out"]);
     let bound = text.split([',', ' ']).filter(|word| !word.is_empty()).collect::<Vec<_>>();
     let [key @ ("minAvailable" | "maxUnavailable"), amount, ..] = bound.as_slice() else { return None };
+    only(text, "minavailable maxunavailable one pod without controller naked unmanaged and a")?;
     if !["without controller", "naked", "unmanaged"].iter().any(|word| text.contains(word)) {
         return None;
     }
+    amount.trim_end_matches('%').parse::<u32>().ok()?;
     let amount = amount.parse::<i64>().map_or(json!(amount), Value::from);
     let mut lab = Lab::new(vec![Box::new(DisruptionController::default())]);
     let budget = lab.object(&json!({
@@ -70,7 +72,20 @@ pub(super) fn membership(row: &Value) -> Answer {
     }
     let mut lab = Lab::new(vec![Box::new(EndpointSliceController::default())]);
     if row["service"].is_object() {
-        let external = row["service"]["type"] == "ExternalName";
+        let known = |key: &String| ["type", "selector"].contains(&key.as_str());
+        let of_a_kind = row["service"].as_object()?.keys().all(known);
+        let kind = &row["service"]["type"];
+        if !of_a_kind
+            || !kind.is_null()
+                && super::one_of(kind, &["ExternalName", "ClusterIP", "NodePort", "LoadBalancer"]).is_none()
+        {
+            return None;
+        }
+        if !row["service"]["selector"].is_null() {
+            return None;
+        }
+        only(row["expect"].as_str()?, "controller creates nothing no slices slice")?;
+        let external = kind == "ExternalName";
         let mut spec =
             if external { json!({ "type": "ExternalName", "externalName": "e.org" }) } else { selecting("web") };
         if row["service"].get("selector").is_some_and(Value::is_null) {
@@ -86,6 +101,11 @@ pub(super) fn membership(row: &Value) -> Answer {
     match given {
         _ if given.contains("named targetPort") => named_ports(&mut lab, given, row),
         _ if given.contains("keeps selector") => {
+            only(given, "slice all pods removed service keeps selector")?;
+            only(row["expect"].as_str()?, "slice emptied to a placeholder")?;
+            if numbers(given).iter().any(|number| Some(*number) != first_number(given)) {
+                return None;
+            }
             let id = service(&mut lab, "web", &selecting("web"))?;
             let n_pods = first_number(given)?.clamp(0, 1_000);
             let pods: Option<Vec<PodId>> = (0..n_pods).map(|nth| pod(&mut lab, &format!("p{nth}"), "web")).collect();
@@ -98,6 +118,11 @@ pub(super) fn membership(row: &Value) -> Answer {
             stated(&row["expect"], before == n_pods as usize && after == [0] && owned == 1, (before, after))
         }
         _ if given.contains("label change") || given.contains("annotation change") => {
+            only(given, "pod label annotation change makes it leave service a and join b readiness unchanged only")?;
+            let expect = row["expect"].as_str()?;
+            only(expect, "only a b and synced no sync")?;
+            let wanted =
+                if expect.starts_with("no ") { 0 } else { expect.split(' ').filter(|word| word.len() == 1).count() };
             for name in ["a", "b", "c"] {
                 service(&mut lab, name, &selecting(name))?;
             }
@@ -110,7 +135,7 @@ pub(super) fn membership(row: &Value) -> Answer {
                 false => cluster.set_annotation(pod, "x", Some("y")),
             });
             let n_synced = lab.agenda.n_pending() - before;
-            stated(&row["expect"], n_synced == if given.contains("label") { 2 } else { 0 }, n_synced)
+            stated(&row["expect"], n_synced == wanted, n_synced)
         }
         _ if given.contains("pod.hostname") => {
             let word = |key: &str| given.split_once(key)?.1.split([' ', ',']).find(|word| !word.is_empty());
@@ -132,6 +157,11 @@ pub(super) fn membership(row: &Value) -> Answer {
 
 /// `named targetPort http; pods A 8080, pods B 9090`.
 fn named_ports(lab: &mut Lab, given: &str, row: &Value) -> Answer {
+    const COUNTS: [&str; 4] = ["no", "one", "two", "three"];
+    let expect = row["expect"].as_str()?;
+    only(given, "named targetport http pods a b c d")?;
+    only(expect, "no one two three slice group groups with different ports")?;
+    let wanted = COUNTS.iter().position(|count| expect.starts_with(count))?;
     service(
         lab,
         "web",
@@ -151,12 +181,16 @@ fn named_ports(lab: &mut Lab, given: &str, row: &Value) -> Answer {
     let mut got: Vec<i64> =
         slices(lab).iter().flat_map(|slice| slice.ports.iter().map(|port| i64::from(port.port))).collect();
     got.sort_unstable();
-    stated(&row["expect"], got == ports && slices(lab).len() == ports.len(), got)
+    stated(&row["expect"], got == ports && slices(lab).len() == wanted, got)
 }
 
 /// `slices [60,90]; add 30`, `slices [100,50]; 10 removed from the first and 20 added in one sync`, `250 pods created at once`,
 /// `three slices of 100; 90 removed from each`: the sizes after the plan.
 fn sizes(given: &str) -> Option<Vec<usize>> {
+    only(
+        given,
+        "slices slice no one two three four five of pods created at once removed from the first second third fourth and added in one sync add each",
+    )?;
     const ORDER: [&str; 4] = ["first", "second", "third", "fourth"];
     let mut sizes: Vec<usize> = match given.split_once('[').and_then(|(_, rest)| rest.split_once(']')) {
         Some((list, _)) => list.split(',').map(|size| size.trim().parse().ok()).collect::<Option<_>>()?,
@@ -216,7 +250,7 @@ fn endpoint(pod: u32) -> Endpoint {
         node: Sym::EMPTY,
         zone: Sym::EMPTY,
         hostname: Sym::EMPTY,
-        for_zone: false,
+        for_zone: Sym::EMPTY,
         for_node: false,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::lab::{Lab, template};
-use super::{Answer, int, int0, members, same, stated};
+use super::{Answer, count, int, int0, ints, members, one_of, only, same, stated};
 use crate::cluster::objects::Job;
 use crate::cluster::{
     Cluster, ConditionStatus, ContainerState, ContainerStatus, ObjId, ObjectRef, PodId, Sym, Terminated, What,
@@ -23,12 +23,14 @@ pub(super) fn case(rule: &str, case: &Value) -> Answer {
     let (input, out) = (&case["in"], &case["out"]);
     match rule {
         "backoff_record" => {
+            let known = ["succeeded", "failed", "stored_n", "stored_last"];
+            input.as_object()?.keys().all(|key| known.contains(&key.as_str())).then_some(())?;
             let times = |key: &str| -> Option<Vec<Time>> {
-                input[key].as_array().into_iter().flatten().map(|ms| moved(ms.as_f64()?)).collect()
+                ints(&input[key])?.into_iter().map(|ms| moved(ms as f64)).collect()
             };
             let stored = BackoffRecord {
-                failures: u32::try_from(input["stored_n"].as_u64().unwrap_or(0)).ok()?,
-                last: input["stored_last"].as_f64().and_then(moved),
+                failures: u32::try_from(count(input, "stored_n", 1_000)?).ok()?,
+                last: if input["stored_last"].is_null() { None } else { Some(moved(input["stored_last"].as_f64()?)?) },
             };
             let record = stored.after(&times("succeeded")?, &times("failed")?);
             let last = record.last.map(|last| (last.as_micros() as i64 - T0.as_micros() as i64) / 1_000);
@@ -42,15 +44,15 @@ pub(super) fn case(rule: &str, case: &Value) -> Answer {
         }
         "pod_finish_time" => finished(input.as_str()?, out.as_str()?),
         "completed_indexes" => {
-            let newly = input["newly_succeeded"].as_array()?.iter().filter_map(Value::as_i64);
-            let newly = newly.filter_map(|index| i32::try_from(index).ok());
-            let text = input["status_completedIndexes"].as_str().unwrap_or_default();
+            let newly = ints(&input["newly_succeeded"])?;
+            let newly = newly.into_iter().filter_map(|index| i32::try_from(index).ok());
+            let text = input["status_completedIndexes"].as_str()?;
             same(out, format_indexes(&with_succeeded(text, newly, int(input, "completions")?)))
         }
         "first_pending_indexes" => {
             let mut taken: BTreeSet<i32> = BTreeSet::new();
             for key in ["active", "succeeded", "failed"] {
-                taken.extend(index_set(&input[key]));
+                taken.extend(index_set(&input[key])?);
             }
             let count = usize::try_from(input["count"].as_u64()?).ok()?;
             same(out, first_pending(count, int(input, "completions")?, |index| taken.contains(&index)))
@@ -58,8 +60,11 @@ pub(super) fn case(rule: &str, case: &Value) -> Answer {
         "duplicate_index_removal" => duplicates(input, out),
         "generate_name" => {
             let name = input[0].as_str()?;
-            let spelled = name.strip_suffix(" characters").and_then(|count| count.parse().ok());
-            let name = spelled.map_or(name.to_owned(), |count: usize| "a".repeat(count.min(1_000)));
+            let spelled = name.strip_suffix(" characters").map(|count| count.parse().ok());
+            let name = match spelled {
+                Some(count) => "a".repeat(count.filter(|&count: &usize| count <= 1_000)?),
+                None => name.to_owned(),
+            };
             let got = generate_name(&name, i32::try_from(input[1].as_i64()?).ok()?);
             stated(out, got == cut_name(out.as_str()?, &name)?, got)
         }
@@ -74,26 +79,28 @@ fn moved(ms: f64) -> Option<Time> {
 }
 
 /// Numbers, or ranges `[first, last]`.
-pub(super) fn index_set(list: &Value) -> BTreeSet<i32> {
+pub(super) fn index_set(list: &Value) -> Option<BTreeSet<i32>> {
     let mut indexes = BTreeSet::new();
-    for entry in list.as_array().into_iter().flatten() {
+    let entries = if list.is_null() { &[][..] } else { list.as_array()? };
+    for entry in entries {
         let of = |value: &Value| value.as_i64().and_then(|number| i32::try_from(number).ok());
-        match entry.as_array() {
-            None => indexes.extend(of(entry)),
-            Some(range) => {
-                if let (Some(first), Some(last)) = (range.first().and_then(of), range.last().and_then(of)) {
-                    indexes.extend(first..=last.min(first.saturating_add(100_000)));
-                }
+        match entry.as_array().map(Vec::as_slice) {
+            None => _ = indexes.insert(of(entry)?),
+            Some([first, last]) => {
+                let (first, last) = (of(first)?, of(last)?);
+                indexes.extend(first..=last.min(first.saturating_add(100_000)));
             }
+            Some(_) => return None,
         }
     }
-    indexes
+    Some(indexes)
 }
 
 /// `first 55 chars + "-1-" (...)` of a name; any other text stands for itself.
 fn cut_name(text: &str, name: &str) -> Option<String> {
     let Some(rest) = text.strip_prefix("first ") else { return Some(text.to_owned()) };
-    let count: usize = rest.split(' ').next()?.parse().ok()?;
+    let (count, rest) = rest.split_once(" chars + ")?;
+    let count: usize = count.parse().ok()?;
     Some(name.chars().take(count).collect::<String>() + rest.split('"').nth(1)?)
 }
 
@@ -104,8 +111,13 @@ fn instant(text: &str) -> Option<Time> {
     Some(Time::from_secs(u64::try_from(T0.as_secs() as i64 + offset).ok()?))
 }
 
+/// The words of which descriptions of ended pods are made.
+const WORDS: &str = "container containers finished at t one two all still running deletiontimestamp deletion terminated without finishedat \
+    ready true false since regular sidecar init creation creationtimestamp created no condition conditions and pod";
+
 /// A pod put together from clauses such as `containers finished at t-1,t,t-2`, `Ready False since t`, `deletionTimestamp t`.
 fn finished(text: &str, out: &str) -> Answer {
+    only(text, WORDS)?;
     let mut cluster = Cluster::new(0);
     let instants: Vec<Time> = text.split([' ', ',', ';']).filter_map(instant).collect();
     let names: Vec<String> = (0..instants.len().max(1)).map(|idx| format!("c{idx}")).collect();
@@ -221,6 +233,10 @@ fn job_spec(more: &Value) -> Value {
 /// `[index, phase]` each: which pods the first sync removes.
 fn duplicates(input: &Value, out: &Value) -> Answer {
     let rows = input.as_array()?;
+    let known = |index: &Value| index.is_i64() || one_of(index, &["-", "invalid"]).is_some();
+    if !rows.iter().all(|row| known(&row[0])) {
+        return None;
+    }
     let indexes: Vec<Option<String>> = rows
         .iter()
         .map(|row| Some(row[0].as_str().map_or_else(|| row[0].to_string(), str::to_owned)).filter(|text| text != "-"))
@@ -249,8 +265,17 @@ fn duplicates(input: &Value, out: &Value) -> Answer {
 }
 
 fn manage(input: &Value, out: &Value) -> Answer {
-    let count = |key: &str| usize::try_from(input[key].as_u64().unwrap_or(0).min(2_000)).unwrap_or(0);
-    let (n_active, n_terminating) = (count("active"), count("terminating"));
+    let count = |key: &str| usize::try_from(count(input, key, 2_000)?).ok();
+    let known = |key: &str, words: &[&str]| input[key].is_null() || one_of(&input[key], words).is_some();
+    let all_known = known("restartPolicy", &["Never", "OnFailure"])
+        && known("podReplacementPolicy", &["Failed", "TerminatingOrFailed"])
+        && known("completionMode", &["Indexed", "NonIndexed"]);
+    let numbers = ["parallelism", "completions", "backoffLimit", "backoffLimitPerIndex", "maxFailedIndexes"];
+    if !all_known || !numbers.iter().all(|key| input[*key].is_null() || input[*key].is_u64()) {
+        return None;
+    }
+    let (n_active, n_terminating) = (count("active")?, count("terminating")?);
+    count("restarts_sum").and(count("failed")).and(count("succeeded"))?;
     let n_restarting = usize::from(input["restarts_sum"].is_u64() && n_active == 0);
     let indexed = input["completionMode"] == "Indexed";
     let n_pods = n_active + n_terminating + n_restarting;
@@ -269,25 +294,26 @@ fn manage(input: &Value, out: &Value) -> Answer {
         more[key] = input[key].clone();
     }
     if indexed && more["completions"].is_null() {
-        more["completions"] = (count("failedIndexes") + n_pods + 5).into();
+        more["completions"] = (count("failedIndexes")? + n_pods + 5).into();
     }
     let mut spec = job_spec(&more);
     if let Some(policy) = input["restartPolicy"].as_str() {
         spec["template"]["spec"]["restartPolicy"] = policy.into();
     }
-    let n_failed = int0(input, "failedIndexes").min(100_000);
+    let n_failed = int0(input, "failedIndexes")?.min(100_000);
     let failed_indexes: BTreeSet<i32> = (0..n_failed).collect();
     let elapsed = ["elapsed", "elapsed_s", "active_for", "running_for"].iter().find_map(|key| input[*key].as_i64());
     let start = super::lab::EPOCH + T0.as_secs() as i64 - elapsed.unwrap_or(0);
 
-    let succeeded: BTreeSet<i32> = (n_failed..n_failed.saturating_add(int0(input, "succeeded").min(100_000))).collect();
+    let succeeded: BTreeSet<i32> =
+        (n_failed..n_failed.saturating_add(int0(input, "succeeded")?.min(100_000))).collect();
     let completed = input["completedIndexes"].as_str().map(str::to_owned);
     let status = json!({
         "startTime": jiff::Timestamp::from_second(start).ok()?.to_string(), "succeeded": input["succeeded"], "failed": input["failed"],
         "failedIndexes": input["failedIndexes"].is_u64().then(|| format_indexes(&failed_indexes)),
         "completedIndexes": completed.or(indexed.then(|| format_indexes(&succeeded))),
     });
-    let first = count("failedIndexes") + count("succeeded");
+    let first = count("failedIndexes")? + count("succeeded")?;
     let indexes: Vec<Option<String>> = (0..n_pods).map(|nth| indexed.then(|| (first + nth).to_string())).collect();
     let mut bench = Bench::new(spec, status, &indexes)?;
     let restarts = u32::try_from(input["restarts_sum"].as_u64().unwrap_or(0)).ok()?;
@@ -304,7 +330,7 @@ fn manage(input: &Value, out: &Value) -> Answer {
     }
     let begin = bench.lab.log.len();
     bench.lab.after(30);
-    verdict(&bench, begin, int0(input, "failed"), out)
+    verdict(&bench, begin, int0(input, "failed")?, out)
 }
 
 /// What became of the Job, in the words of the table.
@@ -321,7 +347,7 @@ fn verdict(bench: &Bench, begin: usize, failed_before: i32, out: &Value) -> Answ
                 (None, Some(reason)) => format!("Failed {reason}"),
                 (None, None) => "continues".to_owned(),
             };
-        return stated(out, text == got || text.starts_with(&format!("{got} ")), got);
+        return stated(out, text == got || text.starts_with(&format!("{got} (")), got);
     }
     members(
         out,

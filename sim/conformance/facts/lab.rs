@@ -83,8 +83,9 @@ impl Lab {
         true
     }
 
-    /// Handles everything until `until`, that instant included.
+    /// Handles everything until `until`, that instant included; time does not go back.
     pub(super) fn run_to(&mut self, until: Time) {
+        let until = until.max(self.agenda.now());
         while self.step(until) {}
         self.agenda.advance_to(until);
         self.cluster.set_now(until);

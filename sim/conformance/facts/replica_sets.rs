@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use serde_json::{Value, json};
 
 use super::lab::{Lab, template};
-use super::{Answer, first_number, members, same, stated};
+use super::{Answer, count, first_number, flag, members, only, same, stated};
 use crate::cluster::{Change, ObjectRef, PodId, What};
 use crate::controllers::deletion_rank::{
     DeletionFacts, DeletionPhase, active_pods_deletion_order, compare_replica_set_pods,
@@ -19,7 +19,7 @@ const NOW: i64 = 8_766 * HOUR;
 pub(super) fn case(rule: &str, case: &Value) -> Answer {
     let (input, out) = (&case["in"], &case["out"]);
     match rule {
-        "deletion_order_total" => total_order(out),
+        "deletion_order_total" => total_order(input.as_str()?, out),
         "deletion_rank_pairs" => pair(input, out),
         "slow_start" if input["all_ok"] == true => {
             let batches = manage(&json!({ "replicas": input["count"] }))?.1;
@@ -30,9 +30,14 @@ pub(super) fn case(rule: &str, case: &Value) -> Answer {
     }
 }
 
+/// The words of which descriptions of pods are made.
+const WORDS: &str = "unscheduled scheduled but pending unknown phase running not ready no transition time since now rank deletion cost restart \
+    restarts created creation ago month months d day days h hour hours m min minutes s second seconds sidecar container pod with for";
+
 /// `ready now 9001 restarts rank1`, `unscheduled created 5h ago`, `deletion-cost 10 rank2`, ... Where the text says nothing of it, a
 /// pod is ready since long.
-fn described<'a>(text: &str, uid: &'a str) -> Option<DeletionFacts<'a>> {
+fn described<'a>(text: &str, uid: &'a str) -> Option<DeletionFacts<&'a str>> {
+    only(text, WORDS)?;
     let lower = text.to_lowercase();
     let words: Vec<&str> = lower.split([' ', ',']).filter(|word| !word.is_empty()).collect();
     let after = |word: &str| words.iter().position(|other| *other == word).and_then(|idx| words.get(idx + 1)).copied();
@@ -96,10 +101,11 @@ fn age(words: &[&str]) -> Option<i64> {
 
 fn pair(input: &Value, out: &Value) -> Answer {
     let text = out.as_str()?;
-    let uids = if input["same_uid"] == true { ("u", "u") } else { ("a", "b") };
+    let uids = if flag(input, "same_uid")? { ("u", "u") } else { ("a", "b") };
     let (a, b) = (described(input["a"].as_str()?, uids.0)?, described(input["b"].as_str()?, uids.1)?);
     let got = compare_replica_set_pods(&a, &b, NOW);
     let back = compare_replica_set_pods(&b, &a, NOW);
+    only(text, "a b deleted first equal")?;
     let wanted = match () {
         () if text.starts_with("a ") => Ordering::Less,
         () if text.starts_with("b ") => Ordering::Greater,
@@ -110,41 +116,45 @@ fn pair(input: &Value, out: &Value) -> Answer {
 }
 
 /// Each pod is a little better than the one before it. All rotations, forwards and backwards, are sorted alike.
-fn total_order(out: &Value) -> Answer {
-    let mut pods: Vec<DeletionFacts<'_>> = Vec::new();
+fn total_order(text: &str, out: &Value) -> Answer {
+    const COUNTS: [&str; 10] = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+    let n_said = COUNTS.iter().position(|count| text == format!("{count} pods each better than the previous one"))? + 1;
+    let mut pods: Vec<DeletionFacts<&str>> = Vec::new();
     for text in out.as_array()? {
         let text = text.as_str()?;
         let last = pods.last().cloned();
         pods.push(match (text, last) {
             (text, Some(last)) if text.starts_with("ready for longer") => {
+                only(text, "ready for longer")?;
                 let restarts = i32::try_from(first_number(text)?).ok()?;
                 DeletionFacts { ready_since_us: Some(NOW - HOUR), restarts, created_us: Some(NOW), ..last }
             }
-            (text, Some(last)) if text.starts_with("fewer restarts") => DeletionFacts { restarts: 0, ..last },
-            (text, Some(last)) if text.starts_with("oldest") => DeletionFacts { created_us: Some(NOW - HOUR), ..last },
+            ("fewer restarts", Some(last)) => DeletionFacts { restarts: 0, ..last },
+            ("oldest creation", Some(last)) => DeletionFacts { created_us: Some(NOW - HOUR), ..last },
             (text, _) => DeletionFacts { created_us: Some(NOW), ..described(text, "u")? },
         });
     }
     let n = pods.len();
     let sorts = |order: Vec<usize>| {
-        let shuffled: Vec<DeletionFacts<'_>> = order.iter().map(|&idx| pods[idx].clone()).collect();
+        let shuffled: Vec<DeletionFacts<&str>> = order.iter().map(|&idx| pods[idx].clone()).collect();
         let sorted = active_pods_deletion_order(&shuffled);
         sorted.into_iter().map(|place| order[place]).eq(0..n)
     };
     let rotated = |by: usize| (0..n).map(move |idx| (idx + by) % n);
     let all = (0..n).all(|by| sorts(rotated(by).collect()) && sorts(rotated(by).rev().collect()));
-    stated(out, all, "another order")
+    stated(out, all && n == n_said, "another order")
 }
 
 /// What the first sync of a ReplicaSet does, and in which batches it creates.
 fn manage(input: &Value) -> Option<(Value, Vec<usize>)> {
-    let count = |key: &str| input[key].as_u64().unwrap_or(0).min(5_000);
+    input["replicas"].as_u64()?;
     let mut lab = Lab::new(vec![Box::new(ReplicaSetController::replica_sets())]);
     let node = lab.node("n1");
-    let (n_active, n_relabelled) = (count("active"), count("owned_pod_relabelled"));
-    let orphans = count("orphan_matching");
+    let of = |key: &str| count(input, key, 5_000);
+    let (n_active, n_relabelled) = (of("active")?, of("owned_pod_relabelled")?);
+    let (orphans, n_terminating) = (of("orphan_matching")?, of("terminating")?);
     let mut pods = Vec::new();
-    for nth in 0..n_active + count("terminating") + orphans {
+    for nth in 0..n_active + n_terminating + orphans {
         let app = if nth < n_relabelled { "other" } else { "web" };
         let mut pod = template(app, "v1");
         pod["kind"] = "Pod".into();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::lab::{Lab, template};
-use super::{Answer, first_number, int, numbers, same, stated};
+use super::{Answer, first_number, int, numbers, one_of, only, same, stated};
 use crate::cluster::objects::StatefulSet;
 use crate::cluster::{NodeId, ObjId, ObjectRef, PodId, PodPhase, Propagation, What};
 use crate::controllers::garbage_collector::GarbageCollector;
@@ -29,10 +29,15 @@ struct Bench {
     lab: Lab,
     id: ObjId,
     node: NodeId,
+    name: String,
 }
 
 impl Bench {
     fn new(spec: &Value) -> Option<Bench> {
+        Bench::called("web", spec)
+    }
+
+    fn called(name: &str, spec: &Value) -> Option<Bench> {
         let mut lab = Lab::new(vec![Box::new(StatefulSetController::default()), Box::new(GarbageCollector::default())]);
         let node = lab.node("n1");
         let mut whole = json!({
@@ -41,9 +46,9 @@ impl Bench {
         for (key, value) in spec.as_object()? {
             whole[key] = value.clone();
         }
-        let id = lab.object(&json!({ "kind": "StatefulSet", "metadata": { "name": "web" }, "spec": whole }))?;
+        let id = lab.object(&json!({ "kind": "StatefulSet", "metadata": { "name": name }, "spec": whole }))?;
         lab.drain();
-        Some(Bench { lab, id, node })
+        Some(Bench { lab, id, node, name: name.to_owned() })
     }
 
     /// Of a set with so many pods, all ready.
@@ -93,7 +98,7 @@ impl Bench {
     }
 
     fn pod(&self, ordinal: i64) -> Option<PodId> {
-        self.lab.cluster.find_pod("default", &format!("web-{ordinal}"))
+        self.lab.cluster.find_pod("default", &format!("{}-{ordinal}", self.name))
     }
 
     fn roll_to(&mut self, image: &str) -> Option<()> {
@@ -135,17 +140,22 @@ fn sizes(value: &Value) -> Option<(i64, i64)> {
     }
 }
 
+const POLICIES: &[&str] = &["OrderedReady", "Parallel"];
+
 fn partition(input: &Value, out: &Value) -> Answer {
     let (before, after) = sizes(&input["replicas"]).filter(|&(a, b)| a.max(b) <= 100)?;
-    let rolling = json!({ "partition": input["partition"], "maxUnavailable": input["maxUnavailable"] });
+    let policy = one_of(&input["policy"], POLICIES)?;
+    let image = if input["update"].is_null() { "foo" } else { input["update"].as_str()?.strip_prefix("image ")? };
+    let max_unavailable = super::amount(&input["maxUnavailable"]).map(|_| &input["maxUnavailable"])?;
+    let rolling = json!({ "partition": int(input, "partition")?, "maxUnavailable": max_unavailable });
     let mut bench = Bench::ready(&json!({
-        "replicas": before, "podManagementPolicy": input["policy"],
+        "replicas": before, "podManagementPolicy": policy,
         "updateStrategy": { "type": "RollingUpdate", "rollingUpdate": rolling },
     }))?;
-    bench.roll_to("v2")?;
+    bench.roll_to(image)?;
     bench.lab.write(|cluster| cluster.update_spec::<StatefulSet>(bench.id, |set| set.replicas = after as i32));
     bench.settle();
-    same(out, json!({ "old": bench.with_image("v1"), "new": bench.with_image("v2") }))
+    same(out, json!({ "old": bench.with_image("v1"), "new": bench.with_image(image) }))
 }
 
 /// Steps of one story: 6 pods in parallel, partition 3, two may be missing. `all ready, new image`, `next sync`, `4,5 ready`,
@@ -156,6 +166,8 @@ fn several_at_once(text: &str, out: &Value) -> Answer {
         "updateStrategy": { "type": "RollingUpdate", "rollingUpdate": { "partition": 3, "maxUnavailable": 2 } },
     }))?;
     let want = out.as_str()?;
+    only(text, "all ready not unready new image next sync pod pods terminating before update")?;
+    only(want, "sync deletes creates deleted created untouched partition only is are and")?;
     if text.contains("terminating before") {
         for ordinal in numbers(text) {
             let pod = bench.pod(ordinal)?;
@@ -188,11 +200,12 @@ fn several_at_once(text: &str, out: &Value) -> Answer {
         bench.settle();
         let (first, last) = want.split_once("..")?;
         let (first, last) = (first_number(first)?, first_number(last)?);
-        deleted.is_empty() && (first..=last).all(|ordinal| bench.with_image("v1").contains(&ordinal))
+        deleted.is_empty() && bench.with_image("v1").into_iter().eq(first..=last)
     } else if want.contains("creates") {
         created == numbers(want)
     } else if want.contains("delete") {
-        deleted == numbers(text)
+        let sync = want.strip_prefix("sync ").and_then(first_number);
+        deleted == numbers(text) && sync.is_none_or(|sync| sync == 1)
     } else {
         return None;
     };
@@ -202,10 +215,13 @@ fn several_at_once(text: &str, out: &Value) -> Answer {
 /// `start` and `replicas`: the ordinals there are, or how they move when `start` changes.
 fn ordinals(input: &Value, out: &Value) -> Answer {
     let (before, after) = sizes(&input["start"])?;
+    let replicas = int(input, "replicas").filter(|count| (0..=100).contains(count))?;
+    let policy = if input["policy"].is_null() { "OrderedReady" } else { one_of(&input["policy"], POLICIES)? };
     let mut bench = Bench::ready(&json!({
-        "replicas": input["replicas"], "ordinals": { "start": before }, "podManagementPolicy": input["policy"],
+        "replicas": replicas, "ordinals": { "start": before }, "podManagementPolicy": policy,
     }))?;
     let want = out.as_str()?;
+    only(want, "ordinals creates then deletes ascending descending in order")?;
     if before == after {
         return stated(out, bench.with_image("v1") == numbers(want), bench.with_image("v1"));
     }
@@ -223,11 +239,16 @@ fn ordinals(input: &Value, out: &Value) -> Answer {
     stated(out, created == numbers(first) && deleted == numbers(second) && all_created_first, (created, deleted))
 }
 
+/// The words of which the stories are made.
+const WORDS: &str = "orderedready parallel pod pods not ready condemned itself is are the first unhealthy scale to down up phase failed \
+    succeeded terminating all";
+
 /// `OrderedReady 0->3`, `Parallel 3->0`, `OrderedReady 3->1, pod 0 not Ready`, and stories.
 fn ordering(text: &str, out: &Value) -> Answer {
     if text.contains("image") {
-        return broken_image(out);
+        return broken_image(text, out);
     }
+    only(text, WORDS)?;
     if text.contains("phase") {
         return ended(text, out);
     }
@@ -252,15 +273,19 @@ fn ordering(text: &str, out: &Value) -> Answer {
         return stated(out, trace.iter().filter_map(Value::as_str).eq(got.iter().map(String::as_str)), got);
     }
     let want = out.as_str()?;
+    only(
+        want,
+        "blocked until is are ready create creates delete deletes deleted created in one sync and then first pod only",
+    )?;
     let agrees = if want.starts_with("blocked") {
         let was_blocked = now.0.is_empty() && now.1.is_empty();
         bench.settle();
-        was_blocked && !bench.ordinals(What::Deleting, begin).is_empty()
+        was_blocked && !bench.ordinals(What::Deleting, begin).is_empty() && numbers(want) == unready
     } else if want.contains("in one sync") {
         let listed = numbers(want.split(" in one sync").next()?);
         if want.starts_with("create") { now.0 == listed } else { now.1 == listed }
     } else if want.contains("deleted") || want.contains("deletes") {
-        now.1 == numbers(want)[..1]
+        now.1 == numbers(want).into_iter().take(1).collect::<Vec<_>>()
     } else {
         return None;
     };
@@ -290,7 +315,9 @@ fn trace_of(bench: &mut Bench, begin: usize, up: bool) -> Vec<String> {
 }
 
 /// The known issue: a broken pod is waited for even when the template is good again.
-fn broken_image(out: &Value) -> Answer {
+fn broken_image(text: &str, out: &Value) -> Answer {
+    only(text, "broken image then template reverted orderedready")?;
+    only(out.as_str()?, "pod stays broken rollout stuck until deleted manually")?;
     let mut bench = Bench::ready(&json!({ "replicas": 3 }))?;
     bench.roll_to("broken")?;
     bench.lab.drain();
@@ -305,12 +332,14 @@ fn broken_image(out: &Value) -> Answer {
     let stuck = !bench.is_going(broken) && bench.with_image("broken") == [2];
     bench.lab.write(|cluster| cluster.delete_pod(broken, Some(30)));
     bench.settle();
-    let agrees = stuck && bench.with_image("v1") == [0, 1, 2] && out.as_str()?.contains("stuck");
+    let about = numbers(out.as_str()?).into_iter().all(|ordinal| ordinal == 2);
+    let agrees = stuck && bench.with_image("v1") == [0, 1, 2] && out.as_str()?.contains("stuck") && about;
     stated(out, agrees, (stuck, bench.with_image("v1")))
 }
 
 /// A pod that has ended makes way for one of its name.
 fn ended(text: &str, out: &Value) -> Answer {
+    only(out.as_str()?, "deleted and recreated with the same name")?;
     let mut bench = Bench::ready(&json!({ "replicas": 3, "podManagementPolicy": Bench::policy(text) }))?;
     let ordinal = first_number(text)?;
     let (pod, begin) = (bench.pod(ordinal)?, bench.place());
@@ -326,34 +355,63 @@ fn ended(text: &str, out: &Value) -> Answer {
 /// Claims of a StatefulSet, by `sts`.
 pub(super) fn claims_of(row: &Value) -> Answer {
     let sts = &row["sts"];
-    if sts.is_null() {
+    let known = ["template", "name", "replicas", "scale", "whenScaled", "whenDeleted", "deleted"];
+    let is_understood = match sts {
+        Value::Object(members) => members.keys().all(|key| known.contains(&key.as_str())),
+        _ => sts.is_string(),
+    };
+    if !is_understood {
         return None;
     }
-    let claim = json!([{ "metadata": { "name": sts["template"].as_str().unwrap_or("data") },
+    let text = |value: &'static str, key: &str| match &sts[key] {
+        Value::Null => Some(value.to_owned()),
+        said => said.as_str().map(str::to_owned),
+    };
+    let name = sts.as_str().map_or_else(|| text("web", "name"), |name| Some(name.to_owned()))?;
+    let template = text("data", "template")?;
+    let claim = json!([{ "metadata": { "name": template },
         "spec": { "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Gi" } } } }]);
-    let (before, after) = sts["scale"]
-        .as_str()
-        .map_or(Some((int(sts, "replicas").unwrap_or(3).into(), 0)), |text| sizes(&text.into()))?;
-    let retention = json!({ "whenScaled": sts["whenScaled"].as_str().unwrap_or("Retain"),
-        "whenDeleted": sts["whenDeleted"].as_str().unwrap_or("Retain") });
-    let mut bench = Bench::ready(&json!({
-        "replicas": before, "volumeClaimTemplates": claim, "persistentVolumeClaimRetentionPolicy": retention,
-    }))?;
+    let (before, after) = match (&sts["scale"], &sts["replicas"]) {
+        (Value::Null, Value::Null) => (3, 0),
+        (Value::Null, replicas) => (replicas.as_i64()?, 0),
+        (scale, _) => sizes(scale)?,
+    };
+    let retention = |key: &str| {
+        let said = if sts[key].is_null() { Some("Retain") } else { one_of(&sts[key], &["Retain", "Delete"]) };
+        said.map(str::to_owned)
+    };
+    let retention = json!({ "whenScaled": retention("whenScaled")?, "whenDeleted": retention("whenDeleted")? });
+    let mut bench = Bench::called(
+        &name,
+        &json!({
+            "replicas": before, "volumeClaimTemplates": claim, "persistentVolumeClaimRetentionPolicy": retention,
+        }),
+    )?;
+    bench.settle();
+    let named = |ordinal: i64| format!("{template}-{name}-{ordinal}");
     if row["expect_pvcs"].is_array() {
         return same(&row["expect_pvcs"], claims(&bench).into_iter().map(Value::from).collect::<Vec<_>>());
     }
     let want = row["expect"].as_str()?;
-    if row["event"].as_str().is_some_and(|text| text.contains("recreated")) {
-        let (pod, uid) = (bench.pod(0)?, claim_uid(&bench, "data-web-0"));
+    // The ordinals that the fact speaks of; a hyphen before one is that of a name.
+    let mut said: Vec<i64> = numbers(want).into_iter().map(i64::abs).collect();
+    said.sort_unstable();
+    if let Some(event) = row["event"].as_str() {
+        let ordinal = event.strip_prefix(&format!("pod {name}-"))?.strip_suffix(" recreated on another node")?;
+        let ordinal: i64 = ordinal.parse().ok()?;
+        let (pod, uid) = (bench.pod(ordinal)?, claim_uid(&bench, &named(ordinal)));
         bench.node = bench.lab.node("n2");
         bench.lab.write(|cluster| cluster.delete_pod(pod, Some(0)));
         bench.stop_all();
         bench.settle();
-        let moved = bench.lab.cluster.pod(bench.pod(0)?).node == Some(bench.node);
-        return stated(&want.into(), moved && claim_uid(&bench, "data-web-0") == uid, claims(&bench));
+        let moved = bench.lab.cluster.pod(bench.pod(ordinal)?).node == Some(bench.node);
+        let same = claim_uid(&bench, &named(ordinal)) == uid && uid.is_some();
+        let about = want == format!("same PVC {} reused", named(ordinal));
+        return stated(&want.into(), moved && same && about, claims(&bench));
     }
     let is_early = |bench: &Bench| claims(bench).len() < before as usize;
-    let early = if sts["deleted"] == true {
+    only(want, "pvcs data web and kept of ordinals deleted after their pods are gone all its")?;
+    let early = if super::flag(sts, "deleted")? {
         let id = bench.id;
         bench.lab.write(|cluster| cluster.delete(id, Propagation::Background));
         bench.lab.after(1);
@@ -369,14 +427,16 @@ pub(super) fn claims_of(row: &Value) -> Answer {
         bench.stop_all();
     }
     let left = claims(&bench);
-    let named = |ordinal: i64| format!("data-web-{ordinal}");
+    let gone: Vec<i64> = (after..before).collect();
     let agrees = if want.contains("kept") {
-        left.len() == before as usize
+        left.len() == before as usize && said == gone
     } else if want.contains("all") {
         left.is_empty()
     } else {
-        let gone: Vec<i64> = (after..before).collect();
-        !early && gone.iter().all(|&ordinal| !left.contains(&named(ordinal))) && left.len() == after as usize
+        !early
+            && said == gone
+            && gone.iter().all(|&ordinal| !left.contains(&named(ordinal)))
+            && left.len() == after as usize
     };
     stated(&want.into(), agrees, left)
 }

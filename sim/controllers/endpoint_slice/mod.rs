@@ -2,6 +2,7 @@
 
 mod packing;
 mod ports;
+pub mod topology;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,16 +13,20 @@ use serde_json::json;
 pub use packing::{MAX_ENDPOINTS, Plan, plan};
 use ports::ports;
 
-use super::{Action, Context, Controller, Keys};
+use super::{Action, Context, Controller, Keys, Retries};
 use crate::api::kinds;
 use crate::cluster::objects::{Endpoint, EndpointPort, EndpointSlice, Kind, Service};
 use crate::cluster::{
-    Change, Cluster, ControllerKind, LabelsId, NewMeta, NewObject, ObjId, ObjectRef, Pod, PodId, Sym, What,
+    Change, Cluster, ControllerKind, EventType, LabelsId, NewMeta, NewObject, ObjId, ObjectRef, Pod, PodId, Sym, What,
 };
 use crate::engine::Span;
 
 /// How long a change of one of its slices by somebody else waits (`endpointSliceChangeMinSyncDelay`).
 const SLICE_CHANGE_DELAY: Span = Span::from_secs(1);
+/// How long a Service waits whose sync failed (`defaultSyncBackOff`, `maxSyncBackOff`).
+const RETRIES: Retries = Retries { base: Span::from_secs(1), max: Span::from_secs(1000), is_bucketed: true };
+/// Who writes events.
+const SOURCE: &str = "endpoint-slice-controller";
 /// Who keeps the slices.
 const MANAGED_BY: &str = "endpointslice-controller.k8s.io";
 
@@ -32,6 +37,10 @@ pub struct EndpointSliceController {
     members: FxHashMap<ObjId, BTreeSet<PodId>>,
     /// The Services that select each pod.
     services: FxHashMap<PodId, Vec<ObjId>>,
+    /// The Services whose endpoints have hints by topology.
+    hinted: BTreeSet<ObjId>,
+    /// The Services that ask for hints by topology.
+    by_topology: BTreeSet<ObjId>,
 }
 
 /// What of a pod decides its conditions as an endpoint.
@@ -67,8 +76,10 @@ impl Controller for EndpointSliceController {
                     self.select(id, cluster);
                     keys.add(id);
                 }
-                What::Labels => keys.add(id),
+                What::Labels | What::Meta => keys.add(id),
                 What::Removed => {
+                    self.by_topology.remove(&id);
+                    self.hinted.remove(&id);
                     for pod in self.members.remove(&id).unwrap_or_default() {
                         self.services.entry(pod).or_default().retain(|&service| service != id);
                     }
@@ -83,7 +94,13 @@ impl Controller for EndpointSliceController {
                     keys.add_after(service, SLICE_CHANGE_DELAY);
                 }
             }
-            ObjectRef::Node(_) => {}
+            ObjectRef::Node(_) => match change.what {
+                What::Condition(condition) if condition.kind != cluster.words.ready => {}
+                What::Created | What::Removed | What::Labels | What::Allocatable | What::Condition(_) => {
+                    self.by_topology.iter().for_each(|&service| keys.add(service));
+                }
+                _ => {}
+            },
         }
     }
 
@@ -95,14 +112,32 @@ impl Controller for EndpointSliceController {
             return Action::Done;
         }
         let service = service.clone();
-        let desired = self.desired(id, &service, cluster);
+        let (mut desired, skipped) = self.desired(id, &service, cluster);
+        if wants_topology(id, cluster) {
+            self.by_topology.insert(id);
+            self.give_hints(id, &mut desired, cluster);
+        } else {
+            self.by_topology.remove(&id);
+            if self.hinted.remove(&id) {
+                disabled(id, "", cluster);
+            }
+        }
         let written = write(id, &service, desired, cluster);
         (0..written).for_each(|_| cx.wrote());
-        Action::Done
+        let Some(error) = skipped_text(id, &skipped, cluster) else { return Action::Done };
+        let (namespace, name) = (cluster.namespace(id), cluster.name(id));
+        let text = format!("Error updating Endpoint Slices for Service {namespace}/{name}: {error}");
+        let source = cluster.interner.sym(SOURCE);
+        cluster.record_event(id, EventType::Warning, "FailedToUpdateEndpointSlices", &text, source);
+        Action::Failed(error)
     }
 
     fn max_retries(&self) -> Option<u32> {
         Some(15)
+    }
+
+    fn retries(&self) -> Retries {
+        RETRIES
     }
 }
 
@@ -155,13 +190,47 @@ impl EndpointSliceController {
         }
     }
 
-    /// The endpoints that a Service should have, by their ports.
-    fn desired(&self, id: ObjId, service: &Service, cluster: &Cluster) -> BTreeMap<Vec<EndpointPort>, Vec<Endpoint>> {
-        let (mut desired, name) = (BTreeMap::<Vec<EndpointPort>, Vec<Endpoint>>::new(), cluster.name(id));
+    /// Hints by topology go before those of `trafficDistribution`, and are all given or none (`AddHints`).
+    fn give_hints(
+        &mut self,
+        id: ObjId,
+        desired: &mut BTreeMap<Vec<EndpointPort>, Vec<Endpoint>>,
+        cluster: &mut Cluster,
+    ) {
+        let mut all: Vec<Endpoint> = desired.values().flatten().copied().collect();
+        for endpoint in &mut all {
+            (endpoint.for_zone, endpoint.for_node) = (Sym::EMPTY, false);
+        }
+        let given = topology::cpu_by_zone(cluster).and_then(|zones| topology::give_hints(&mut all, &zones));
+        let mut all = all.into_iter();
+        desired.values_mut().flatten().for_each(|endpoint| _ = all.next().map(|hinted| *endpoint = hinted));
+        match given {
+            Ok(()) if self.hinted.insert(id) => {
+                let (reason, source) = ("TopologyAwareHintsEnabled", cluster.interner.sym(SOURCE));
+                let text = with_address_type("Topology Aware Hints has been enabled");
+                cluster.record_event(id, EventType::Normal, reason, &text, source);
+            }
+            Ok(()) => {}
+            Err(why) => {
+                self.hinted.remove(&id);
+                disabled(id, why.text(), cluster);
+            }
+        }
+    }
+
+    /// The endpoints that a Service should have, by their ports; and the pods that are left out because their node is gone: nobody can
+    /// say where they are, unless the Service publishes every address.
+    fn desired(&self, id: ObjId, service: &Service, cluster: &Cluster) -> (ByPorts, Vec<PodId>) {
+        let (mut desired, name) = (ByPorts::new(), cluster.name(id));
+        let mut skipped = Vec::new();
         let mut ports_of_spec = FxHashMap::default();
         for &pod in self.members.get(&id).into_iter().flatten() {
             let row = cluster.pod(pod);
             if let Some(endpoint) = endpoint(pod, row, service, name, cluster) {
+                if !service.publish_not_ready && row.node.is_some_and(|node| cluster.node(node).meta.removed) {
+                    skipped.push(pod);
+                    continue;
+                }
                 let ports = ports_of_spec
                     .entry(row.spec)
                     .or_insert_with(|| Arc::<[EndpointPort]>::from(ports(service, cluster.spec_of(pod), cluster)));
@@ -171,8 +240,45 @@ impl EndpointSliceController {
                 }
             }
         }
-        desired
+        (desired, skipped)
     }
+}
+
+/// The endpoints of a Service by their ports.
+type ByPorts = BTreeMap<Vec<EndpointPort>, Vec<Endpoint>>;
+
+/// What the real controller says of pods that it left out.
+fn skipped_text(id: ObjId, skipped: &[PodId], cluster: &Cluster) -> Option<String> {
+    let (namespace, name) = (cluster.namespace(id), cluster.name(id));
+    let texts = skipped.iter().map(|&pod| {
+        let node = cluster.pod(pod).node.map_or("", |node| cluster.interner.text(cluster.node(node).meta.name));
+        format!("skipping Pod {} for Service {namespace}/{name}: Node {node} Not Found", cluster.name(pod))
+    });
+    let texts: Vec<String> = texts.collect();
+    match texts.as_slice() {
+        [] => None,
+        [only] => Some(only.clone()),
+        several => Some(format!("[{}]", several.join(", "))),
+    }
+}
+
+/// Whether a Service asks for hints by topology: the annotation, or the one that it has replaced.
+fn wants_topology(id: ObjId, cluster: &Cluster) -> bool {
+    const ANNOTATIONS: [&str; 2] =
+        ["service.kubernetes.io/topology-mode", "service.kubernetes.io/topology-aware-hints"];
+    let annotations = cluster.object(id).meta.annotations;
+    ANNOTATIONS.into_iter().any(|key| matches!(cluster.label(annotations, key), Some("auto" | "Auto")))
+}
+
+/// The event of hints that are given no more.
+fn disabled(id: ObjId, why: &str, cluster: &mut Cluster) {
+    let text = if why.is_empty() { "Topology Aware Hints has been disabled" } else { why };
+    let source = cluster.interner.sym(SOURCE);
+    cluster.record_event(id, EventType::Warning, "TopologyAwareHintsDisabled", &with_address_type(text), source);
+}
+
+fn with_address_type(text: &str) -> String {
+    format!("{text}, addressType: IPv4")
 }
 
 /// The Services that select a pod.
@@ -195,7 +301,8 @@ fn endpoint(pod: PodId, row: &Pod, service: &Service, service_name: &str, cluste
     let (ready, serving, terminating) = endpoint_conditions(facts, service.publish_not_ready)?;
     let node = row.node.map(|node| cluster.node(node));
     let zone_key = cluster.interner.find("topology.kubernetes.io/zone");
-    let zone = node.zip(zone_key).and_then(|(node, key)| cluster.interner.value(node.meta.labels, key));
+    let living = node.filter(|node| !node.meta.removed);
+    let zone = living.zip(zone_key).and_then(|(node, key)| cluster.interner.value(node.meta.labels, key));
     let typed = &cluster.spec_of(pod).typed;
     let hostname = typed.hostname.as_deref().filter(|_| typed.subdomain.as_deref() == Some(service_name));
     let zone = zone.unwrap_or(Sym::EMPTY);
@@ -211,7 +318,7 @@ fn endpoint(pod: PodId, row: &Pod, service: &Service, service_name: &str, cluste
         node: node.map_or(Sym::EMPTY, |node| node.meta.name),
         zone,
         hostname: hostname.and_then(|name| cluster.interner.find(name)).unwrap_or(Sym::EMPTY),
-        for_zone: service.prefer_zone && ready && zone != Sym::EMPTY,
+        for_zone: if service.prefer_zone && ready { zone } else { Sym::EMPTY },
         for_node: service.prefer_node && ready && node.is_some(),
     })
 }

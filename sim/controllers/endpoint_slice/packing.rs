@@ -99,7 +99,7 @@ mod tests {
             node: Sym(0),
             zone: Sym(0),
             hostname: Sym(0),
-            for_zone: false,
+            for_zone: Sym::EMPTY,
             for_node: false,
         }
     }

@@ -106,6 +106,7 @@ fn ready(trial: &Trial, pod: crate::cluster::PodId) -> bool {
 
 /// A failure that is stored stays until the container has a new id.
 fn on_hold(row: &Value) -> Option<Value> {
+    (row["sequence"] == json!(["F", "then S"])).then_some(())?;
     let threshold = row["failureThreshold"].as_u64()? as u32;
     let shape = ProbeShape { failure_threshold: threshold, ..ProbeShape::DEFAULT };
     let mut counter = Counter::new(true);

@@ -44,7 +44,11 @@ fn one(name: &str, at: Time) -> Option<Value> {
 
 /// A sequence of results, `ERR` for one that is discarded, and the stored result after each.
 fn stored(row: &Value, probe: &ProbeShape) -> Option<Value> {
-    let mut counter = Counter::new(row["stored0"] == "Success");
+    let mut counter = Counter::new(match row["stored0"].as_str()? {
+        "Success" => true,
+        "Failure" => false,
+        _ => return None,
+    });
     let mut out = Vec::new();
     for result in row["sequence"].as_array()? {
         match result.as_str()? {

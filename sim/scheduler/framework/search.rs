@@ -16,7 +16,7 @@ use super::status::Status;
 use super::view::NodeView;
 use crate::cluster::{Cluster, NodeId, PodId};
 use crate::scheduler::host_pick::host_pick;
-use crate::scheduler::nodes_to_find::nodes_to_find;
+use crate::scheduler::nodes_to_find::{nodes_to_find, place};
 
 /// What a scheduler carries from one cycle to the next.
 #[derive(Clone, Debug, Default)]
@@ -102,7 +102,7 @@ struct Found {
 impl Framework {
     /// Runs one scheduling cycle for a pod, without preemption.
     pub fn schedule(&mut self, cluster: &Cluster, pod: PodId, search: &mut SearchState) -> Decision {
-        self.tables.sync(cluster);
+        self.tables.prepare(cluster, pod);
         let mut state = std::mem::take(&mut self.state);
         let mut rows = std::mem::take(&mut self.rows);
         state.clear();
@@ -156,18 +156,18 @@ impl Framework {
         {
             let Quick { best, evaluated, feasible, rejected } = quick;
             if let Some((node, total)) = best {
-                search.next_start = (search.next_start + evaluated) % n_nodes;
+                search.next_start = place(search.next_start, evaluated, n_nodes);
                 return Decision::Scheduled { node, evaluated, feasible, total };
             }
             if let Some(rejected) = rejected {
-                search.next_start = (search.next_start + evaluated) % n_nodes;
+                search.next_start = place(search.next_start, evaluated, n_nodes);
                 return Decision::Unschedulable(Box::new(diagnosis.with(rejected)));
             }
         }
         let nodes = named.as_deref().unwrap_or(cx.tables.order());
         let found = self.find_nodes(cx, state, nodes, search.next_start);
         let evaluated = found.feasible.len() + found.rejected.len();
-        search.next_start = (search.next_start + evaluated) % n_nodes;
+        search.next_start = place(search.next_start, evaluated, n_nodes);
         match found.feasible[..] {
             [] => Decision::Unschedulable(Box::new(diagnosis.with(found.rejected))),
             [node] => Decision::Scheduled { node, evaluated, feasible: 1, total: 0 },
@@ -184,7 +184,7 @@ impl Framework {
         let wanted = nodes_to_find(nodes.len(), self.profile.percentage_of_nodes_to_score);
         let mut found = Found::default();
         for idx in 0..nodes.len() {
-            let node = nodes[(start + idx) % nodes.len()];
+            let node = nodes[place(start, idx, nodes.len())];
             let status = self.run_filter_with_nominated(cx, state, NodeView::plain(cx.cluster, node));
             if !status.is_success() {
                 found.rejected.push((node, status));
