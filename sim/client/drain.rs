@@ -1,5 +1,7 @@
 //! `kubectl drain` (kubectl, `pkg/drain`): cordon, choose the pods, evict them, retry what budgets refuse, wait until all are gone.
 
+use std::collections::VecDeque;
+
 use serde_json::Value;
 
 use super::edit::find;
@@ -16,6 +18,9 @@ const CONFLICT: Span = Span::from_millis(500);
 /// Its jitter is up to a tenth: here the retries of one instant are spread evenly over that, so that they do not conflict again.
 const CONFLICT_JITTER: Span = Span::from_millis(50);
 
+/// How often kubectl looks whether an evicted pod is gone.
+const POLL: Span = Span::from_secs(1);
+
 /// The next attempt to evict a pod.
 #[derive(Clone, Copy, Debug)]
 struct Attempt {
@@ -25,22 +30,41 @@ struct Attempt {
     is_conflict: bool,
 }
 
-/// How often kubectl looks whether an evicted pod is gone.
-const POLL: Span = Span::from_secs(1);
+/// A pod that has been evicted and is not yet gone, and when kubectl looks again.
+#[derive(Clone, Copy, Debug)]
+struct Leaving {
+    due: Time,
+    pod: PodId,
+}
 
-/// A drain that goes on.
+/// A drain of nodes that goes on: all have been cordoned, and are emptied one after another (kubectl, `RunDrain`).
 #[derive(Clone, Debug)]
 pub(super) struct Drain {
-    node: String,
     options: command::Drain,
+    /// How long a request takes.
+    request: Span,
+    /// Nodes still to be emptied.
+    nodes: VecDeque<String>,
+    /// The one that is being emptied.
+    running: Option<Running>,
+    /// Nodes that could not be emptied, each with its errors.
+    failed: Vec<(String, Vec<String>)>,
+}
+
+/// The evictions of one node: every pod has its own rhythm, as kubectl has a goroutine for each.
+#[derive(Clone, Debug)]
+struct Running {
+    node: String,
     deadline: Time,
     /// Pods whose eviction has not been accepted.
-    refused: Vec<Attempt>,
-    /// Pods that have been evicted and are not yet gone.
-    leaving: Vec<PodId>,
+    waiting: Vec<Attempt>,
+    leaving: Vec<Leaving>,
+    /// Errors of pods that were given up.
+    errors: Vec<String>,
 }
 
 /// What a step of a drain printed, and when it wants to go on.
+#[derive(Default)]
 pub(super) struct Progress {
     /// Lines of standard output.
     pub(super) stdout: Vec<String>,
@@ -53,104 +77,213 @@ pub(super) struct Progress {
 }
 
 impl Drain {
-    /// Cordons the node and chooses its pods: they are listed with one `request` more, and evicted after it.
+    /// Cordons the nodes. The pods of the first are listed at once, and evicted one `request` later. Returns what is printed.
     ///
     /// # Errors
     ///
-    /// What kubectl refuses before it evicts anything; the node stays cordoned.
+    /// What kubectl refuses before it cordons anything.
     pub(super) fn begin(
         cluster: &mut Cluster,
-        node: &str,
+        nodes: Vec<String>,
         options: &command::Drain,
         request: Span,
-    ) -> Result<(Drain, Vec<String>, Vec<String>), String> {
-        let ObjectRef::Node(id) = find(cluster, &node_name(node))? else { return Err("error: not a node".to_owned()) };
-        let stdout = vec![cordon(cluster, node, true)?];
-        let (pods, stderr) = choose(cluster, id, options)?;
-        let limited = options.timeout_seconds > 0.0;
-        let due = cluster.now() + request;
-        let refused = pods.into_iter().map(|pod| Attempt { due, pod, is_conflict: false }).collect();
-        let deadline = if limited { cluster.now() + Span::from_secs_f64(options.timeout_seconds) } else { Time::NEVER };
-        Ok((
-            Drain { node: node.to_owned(), options: options.clone(), deadline, refused, leaving: Vec::new() },
-            stdout,
-            stderr,
-        ))
+    ) -> Result<(Drain, Vec<String>), String> {
+        for node in &nodes {
+            find(cluster, &node_name(node))?;
+        }
+        let stdout = nodes.iter().map(|node| cordon(cluster, node, true)).collect::<Result<_, _>>()?;
+        let (options, nodes) = (options.clone(), VecDeque::from(nodes));
+        Ok((Drain { options, request, nodes, running: None, failed: Vec::new() }, stdout))
     }
 
-    /// Evicts what is due and looks what is gone. Every pod has its own rhythm, as kubectl has a goroutine for each.
+    /// Evicts what is due and looks what is gone.
     pub(super) fn go_on(&mut self, cluster: &mut Cluster) -> Progress {
-        let mut progress = Progress { stdout: Vec::new(), stderr: Vec::new(), again: None, failed: false };
-        let now = cluster.now();
-        let mut n_granted = 0;
-        for attempt in std::mem::take(&mut self.refused) {
-            if attempt.due > now {
-                self.refused.push(attempt);
-            } else if !cluster.pod(attempt.pod).meta.removed {
-                self.evict(attempt, &mut n_granted, cluster, &mut progress);
+        let mut progress = Progress::default();
+        loop {
+            let Some(mut running) = self.running.take() else {
+                let Some(node) = self.nodes.pop_front() else { break };
+                self.start(node, cluster, &mut progress);
+                continue;
+            };
+            progress.again = running.go_on(&self.options, cluster, &mut progress);
+            if progress.again.is_some() {
+                self.running = Some(running);
+                return progress;
             }
+            self.finish(running, cluster, &mut progress);
         }
-        let disable_eviction = self.options.disable_eviction;
-        self.leaving.retain(|&pod| {
-            let gone = cluster.pod(pod).meta.removed;
-            if gone {
-                let shown = cluster.export(pod);
-                progress.stdout.push(messages::evicted(&shown, disable_eviction).trim_end().to_owned());
-            }
-            !gone
-        });
-        let next = self.refused.iter().map(|attempt| attempt.due).min();
-        let poll = (!self.leaving.is_empty()).then_some(now + POLL);
-        let again = [next, poll].into_iter().flatten().min();
-        match again {
-            None => {
-                let name = node_name(&self.node);
-                let shown = find(cluster, &name).map(|node| cluster.export(node));
-                let gone = || serde_json::json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": self.node}});
-                let answer = messages::drained(&shown.unwrap_or_else(|_| gone()), command::DryRun::None);
-                progress.stdout.push(answer.trim_end().to_owned());
-            }
-            Some(_) if now >= self.deadline => {
-                progress.failed = true;
-                progress.stderr.push(format!("error: unable to drain node \"{}\": global timeout reached", self.node));
-            }
-            Some(again) => progress.again = Some(again.min(self.deadline)),
-        }
+        self.report(&mut progress);
         progress
     }
 
-    /// Evictions of one instant are requests at the same time: once one has been granted, the others have read a budget that is no
-    /// longer current, and the API server tries them again later.
-    fn evict(&mut self, attempt: Attempt, n_granted: &mut u32, cluster: &mut Cluster, progress: &mut Progress) {
-        let pod = attempt.pod;
-        let shown = cluster.export(pod);
-        if !attempt.is_conflict {
-            progress.stdout.push(messages::evicting(&shown).trim_end().to_owned());
-        }
-        if self.options.disable_eviction {
-            cluster.delete_pod(pod, self.grace_seconds());
-            self.leaving.push(pod);
+    /// Chooses the pods of a node.
+    fn start(&mut self, node: String, cluster: &Cluster, progress: &mut Progress) {
+        let ObjectRef::Node(id) = (match find(cluster, &node_name(&node)) {
+            Ok(object) => object,
+            Err(error) => return self.give_up(node, vec![error], progress),
+        }) else {
             return;
-        }
-        match cluster.evict(pod, self.grace_seconds()) {
-            Ok(()) => {
-                *n_granted += 1;
-                self.leaving.push(pod);
-            }
-            Err(_) if *n_granted > 0 && !attempt.is_conflict => {
-                let n_conflicts = self.refused.iter().filter(|other| other.is_conflict).count();
-                let due = cluster.now() + CONFLICT + conflict_jitter(n_conflicts);
-                self.refused.push(Attempt { due, pod, is_conflict: true });
-            }
-            Err(_) => {
-                progress.stderr.push(messages::eviction_refused(&shown).trim_end().to_owned());
-                self.refused.push(Attempt { due: cluster.now() + RETRY, pod, is_conflict: false });
+        };
+        match choose(cluster, id, &self.options) {
+            Err(refusals) => self.give_up(node, refusals, progress),
+            Ok((pods, warning)) => {
+                progress.stderr.extend(warning);
+                let due = cluster.now() + self.request;
+                let limit = self.options.timeout_seconds;
+                let deadline = if limit > 0.0 { due + Span::from_secs_f64(limit) } else { Time::NEVER };
+                let waiting = pods.into_iter().map(|pod| Attempt { due, pod, is_conflict: false }).collect();
+                self.running = Some(Running { node, deadline, waiting, leaving: Vec::new(), errors: Vec::new() });
             }
         }
     }
 
-    fn grace_seconds(&self) -> Option<u32> {
-        self.options.grace_period_seconds.and_then(|seconds| u32::try_from(seconds).ok())
+    fn finish(&mut self, running: Running, cluster: &Cluster, progress: &mut Progress) {
+        let node = running.node;
+        let found = find(cluster, &node_name(&node));
+        if running.errors.is_empty() {
+            let gone = || serde_json::json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}});
+            let shown = found.map_or_else(|_| gone(), |object| cluster.export(object));
+            let answer = messages::drained(&shown, command::DryRun::None);
+            progress.stdout.push(answer.trim_end().to_owned());
+            return;
+        }
+        if let Ok(ObjectRef::Node(id)) = found
+            && let Ok((pods, _)) = choose(cluster, id, &self.options)
+            && !pods.is_empty()
+        {
+            let error = aggregate(&running.errors);
+            progress.stderr.push(format!("There are pending pods in node \"{node}\" when an error occurred: {error}"));
+            progress.stderr.extend(pods.into_iter().map(|pod| format!("pod/{}", cluster.name(pod))));
+        }
+        self.give_up(node, running.errors, progress);
+    }
+
+    fn give_up(&mut self, node: String, errors: Vec<String>, progress: &mut Progress) {
+        let error = aggregate(&errors);
+        progress
+            .stderr
+            .push(format!("error: unable to drain node \"{node}\" due to error: {error}, continuing command..."));
+        self.failed.push((node, errors));
+    }
+
+    /// What is printed at the very end if some nodes could not be emptied. The errors of a single one are told one by one.
+    fn report(&self, progress: &mut Progress) {
+        if self.failed.is_empty() {
+            return;
+        }
+        progress.failed = true;
+        progress.stderr.push("There are pending nodes to be drained:".to_owned());
+        progress.stderr.extend(self.failed.iter().map(|(node, _)| format!(" {node}")));
+        match self.failed.as_slice() {
+            [(_, errors)] => progress.stderr.extend(errors.iter().cloned()),
+            several => progress.stderr.extend(several.iter().map(|(_, errors)| aggregate(errors))),
+        }
+    }
+}
+
+/// Several errors as Go prints them together.
+fn aggregate(errors: &[String]) -> String {
+    match errors {
+        [only] => only.clone(),
+        several => format!("[{}]", several.join(", ")),
+    }
+}
+
+impl Running {
+    /// Evicts what is due and looks what is gone. Returns when to look again, unless all pods are gone or given up.
+    fn go_on(&mut self, options: &command::Drain, cluster: &mut Cluster, progress: &mut Progress) -> Option<Time> {
+        let now = cluster.now();
+        let mut n_granted = 0;
+        for attempt in std::mem::take(&mut self.waiting) {
+            if attempt.due > now {
+                self.waiting.push(attempt);
+            } else if !cluster.pod(attempt.pod).meta.removed {
+                self.evict(attempt, &mut n_granted, options, cluster, progress);
+            }
+        }
+        for leaving in std::mem::take(&mut self.leaving) {
+            if leaving.due > now {
+                self.leaving.push(leaving);
+            } else if cluster.pod(leaving.pod).meta.removed {
+                let shown = cluster.export(leaving.pod);
+                progress.stdout.push(messages::evicted(&shown, options.disable_eviction).trim_end().to_owned());
+            } else if now >= self.deadline {
+                let reached = reached(options);
+                self.errors.push(if options.disable_eviction {
+                    reached
+                } else {
+                    let (namespace, name) = (cluster.namespace(leaving.pod), cluster.name(leaving.pod));
+                    format!("error when waiting for pod {name:?} in namespace {namespace:?} to terminate: {reached}")
+                });
+            } else {
+                self.leaving.push(Leaving { due: now + POLL, ..leaving });
+            }
+        }
+        let attempts = self.waiting.iter().map(|attempt| attempt.due);
+        attempts.chain(self.leaving.iter().map(|leaving| leaving.due)).min()
+    }
+
+    /// Evictions of one instant are requests at the same time: once one has been granted, the others have read a budget that is no
+    /// longer current, and the API server tries them again later. kubectl looks at the clock before it sends, never while it waits.
+    fn evict(
+        &mut self,
+        attempt: Attempt,
+        n_granted: &mut u32,
+        options: &command::Drain,
+        cluster: &mut Cluster,
+        progress: &mut Progress,
+    ) {
+        let (pod, now) = (attempt.pod, cluster.now());
+        let shown = cluster.export(pod);
+        let grace = options.grace_period_seconds.and_then(|seconds| u32::try_from(seconds).ok());
+        if !attempt.is_conflict {
+            progress.stdout.push(messages::evicting(&shown).trim_end().to_owned());
+        }
+        if options.disable_eviction {
+            cluster.delete_pod(pod, grace);
+            return self.leaving.push(Leaving { due: now, pod });
+        }
+        let error = |cluster: &Cluster, text: &str| {
+            format!("error when evicting pods/{:?} -n {:?}: {text}", cluster.name(pod), cluster.namespace(pod))
+        };
+        if now >= self.deadline && !attempt.is_conflict {
+            return self.errors.push(error(cluster, &reached(options)));
+        }
+        match cluster.evict(pod, grace) {
+            Ok(()) => {
+                *n_granted += 1;
+                self.leaving.push(Leaving { due: now, pod });
+            }
+            Err(refused) if refused.code != 429 => self.errors.push(error(cluster, &refused.text)),
+            Err(_) if *n_granted > 0 && !attempt.is_conflict => {
+                let n_conflicts = self.waiting.iter().filter(|other| other.is_conflict).count();
+                let due = now + CONFLICT + conflict_jitter(n_conflicts);
+                self.waiting.push(Attempt { due, pod, is_conflict: true });
+            }
+            Err(_) => {
+                progress.stderr.push(messages::eviction_refused(&shown).trim_end().to_owned());
+                self.waiting.push(Attempt { due: now + RETRY, pod, is_conflict: false });
+            }
+        }
+    }
+}
+
+/// What kubectl says when `--timeout` is over.
+fn reached(options: &command::Drain) -> String {
+    format!("global timeout reached: {}", go_duration(options.timeout_seconds))
+}
+
+/// Seconds as Go prints a duration: `1m30s`, `0.5s` as `500ms`.
+fn go_duration(seconds: f64) -> String {
+    if seconds < 1.0 {
+        return format!("{}ms", (seconds * 1_000_000.0).round() / 1_000.0);
+    }
+    let whole = seconds as u64;
+    let rest = (((seconds - whole as f64) * 1e9).round() / 1e9) + (whole % 60) as f64;
+    match (whole / 3600, whole / 60 % 60) {
+        (0, 0) => format!("{rest}s"),
+        (0, minutes) => format!("{minutes}m{rest}s"),
+        (hours, minutes) => format!("{hours}h{minutes}m{rest}s"),
     }
 }
 
@@ -160,8 +293,12 @@ fn conflict_jitter(n_others: usize) -> Span {
     Span::from_micros(CONFLICT_JITTER.as_micros() * place / 256)
 }
 
-/// The pods to evict, with warnings; or what a refused drain prints.
-fn choose(cluster: &Cluster, node: NodeId, options: &command::Drain) -> Result<(Vec<PodId>, Vec<String>), String> {
+/// The pods to evict, with a warning; or why they must not be.
+fn choose(
+    cluster: &Cluster,
+    node: NodeId,
+    options: &command::Drain,
+) -> Result<(Vec<PodId>, Option<String>), Vec<String>> {
     let pods: Vec<PodId> = cluster.pods().filter(|(_, row)| row.node == Some(node)).map(|(pod, _)| pod).collect();
     let shown: Vec<Value> = pods.iter().map(|&pod| cluster.export(pod)).collect();
     let owners = pods.iter().filter_map(|&pod| cluster.controller_of(pod));
@@ -171,10 +308,21 @@ fn choose(cluster: &Cluster, node: NodeId, options: &command::Drain) -> Result<(
     let references: Vec<&Value> = shown.iter().collect();
     let plan = messages::drain_plan(&references, options, &view);
     if !plan.refusals.is_empty() {
-        let answer = messages::drain_refused(cluster.name(node), &plan.refusals);
-        return Err(answer.trim_end().to_owned());
+        return Err(plan.refusals);
     }
     let evicted = |pod: &Value| plan.evict.iter().any(|chosen| std::ptr::eq(*chosen, pod));
     let chosen = pods.iter().zip(&shown).filter(|(_, pod)| evicted(pod)).map(|(&pod, _)| pod).collect();
-    Ok((chosen, plan.warning.into_iter().collect()))
+    Ok((chosen, plan.warning))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_printed_as_by_go() {
+        for (seconds, text) in [(12.0, "12s"), (90.0, "1m30s"), (0.5, "500ms"), (3600.0, "1h0m0s"), (1.5, "1.5s")] {
+            assert_eq!(go_duration(seconds), text);
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! Namespace deletion: pods first, then everything else, then the namespace itself (kube-controller-manager, `namespace`).
 
-use super::{Action, Context, Controller, Keys};
+use super::{Action, Context, Controller, Keys, Retries};
 use crate::cluster::objects::Namespace;
 use crate::cluster::{
-    Change, Cluster, Condition, ConditionStatus, ControllerKind, ObjId, ObjectRef, Propagation, Sym, What,
+    Change, Cluster, Condition, ConditionStatus, ControllerKind, ObjId, ObjectRef, PodId, Propagation, Sym, What,
 };
 use crate::engine::Span;
 
@@ -37,9 +37,12 @@ impl Controller for NamespaceController {
             return Action::Done;
         }
         let namespace = meta.name;
-        let left = empty(namespace, cluster);
+        let left = empty(id, namespace, cluster);
         set_conditions(id, &left, cluster);
         cx.wrote();
+        if let Some(failure) = left.failure {
+            return Action::Failed(failure);
+        }
         match left.estimate_seconds {
             // The estimate, halved and one more, so that the second look mostly is the last.
             Some(seconds) => Action::RequeueAfter(Span::from_secs(seconds / 2 + 1)),
@@ -49,7 +52,14 @@ impl Controller for NamespaceController {
             }
         }
     }
+
+    fn retries(&self) -> Retries {
+        RETRIES
+    }
 }
+
+/// How long a namespace waits whose pass failed (`nsControllerRateLimiter`).
+const RETRIES: Retries = Retries { base: Span::from_millis(5), max: Span::from_secs(60), is_bucketed: true };
 
 /// What a pass over a namespace has left in it.
 struct Left {
@@ -59,12 +69,18 @@ struct Left {
     resources: Vec<(String, usize)>,
     /// Finalizers left, with the numbers of objects that have them.
     finalizers: Vec<(Sym, usize)>,
+    /// What is wrong if pods are left that nothing holds.
+    failure: Option<String>,
 }
 
 /// Deletes what is in a namespace: all pods, and only when none is left, all else (`OrderedNamespaceDeletion`).
-fn empty(namespace: Sym, cluster: &mut Cluster) -> Left {
+fn empty(id: ObjId, namespace: Sym, cluster: &mut Cluster) -> Left {
     let pods: Vec<_> = cluster.pods_in(namespace).collect();
-    let estimate = pods.iter().map(|&pod| remaining_grace(ObjectRef::Pod(pod), cluster)).max().unwrap_or(0);
+    let estimate = grace(&pods, cluster);
+    // When the grace is over since the request, it explains nothing any more.
+    let requested = cluster.meta(id.into()).deletion.map_or(cluster.now(), |deletion| deletion.requested);
+    let is_over = cluster.now() >= requested.truncated_to_seconds() + Span::from_secs(estimate);
+    let estimate = if is_over { 0 } else { estimate };
     for &pod in &pods {
         if !cluster.pod(pod).meta.is_deleting() {
             cluster.delete_pod(pod, None);
@@ -80,22 +96,22 @@ fn empty(namespace: Sym, cluster: &mut Cluster) -> Left {
         let kept = objects.into_iter().map(ObjectRef::Object).filter(|&object| !cluster.meta(object).removed);
         left = remaining(kept.collect(), cluster);
     }
-    if !left.resources.is_empty() {
-        left.estimate_seconds = Some(if estimate > 0 { estimate } else { FINALIZER_ESTIMATE_SECONDS });
+    if estimate > 0 && !left.resources.is_empty() {
+        left.estimate_seconds = Some(estimate);
+    } else if !left.finalizers.is_empty() {
+        left.estimate_seconds = Some(FINALIZER_ESTIMATE_SECONDS);
+    } else if !left.resources.is_empty() {
+        let namespace = cluster.interner.text(namespace);
+        left.failure =
+            Some(format!("unexpected items still remain in namespace: {namespace} for gvr: /v1, Resource=pods"));
     }
     left
 }
 
-/// The grace that a pod still has or will have.
-fn remaining_grace(object: ObjectRef, cluster: &Cluster) -> u64 {
-    let ObjectRef::Pod(pod) = object else { return 0 };
-    let row = cluster.pod(pod);
-    if row.phase.is_terminal() || row.node.is_none() && row.missing_node.is_none() {
-        return 0;
-    }
-    row.meta
-        .deletion
-        .map_or(u64::from(cluster.spec_of(pod).grace_seconds), |deletion| u64::from(deletion.grace_seconds))
+/// The longest grace of the pods that have not ended (`estimateGracefulTerminationForPods`).
+fn grace(pods: &[PodId], cluster: &Cluster) -> u64 {
+    let living = pods.iter().filter(|&&pod| !cluster.pod(pod).phase.is_terminal());
+    living.map(|&pod| u64::from(cluster.spec_of(pod).grace_seconds)).max().unwrap_or(0)
 }
 
 fn remaining(objects: Vec<ObjectRef>, cluster: &Cluster) -> Left {
@@ -112,7 +128,7 @@ fn remaining(objects: Vec<ObjectRef>, cluster: &Cluster) -> Left {
     }
     resources.sort();
     finalizers.sort_by(|a, b| cluster.interner.text(a.0).cmp(cluster.interner.text(b.0)));
-    Left { estimate_seconds: None, resources, finalizers }
+    Left { estimate_seconds: None, resources, finalizers, failure: None }
 }
 
 fn count<T: PartialEq>(counts: &mut Vec<(T, usize)>, of: T) {
@@ -133,6 +149,8 @@ fn set_conditions(id: ObjId, left: &Left, cluster: &mut Cluster) {
         .collect();
     let remains = format!("Some resources are remaining: {}", resources.join(", "));
     let held = format!("Some content in the namespace has finalizers remaining: {}", finalizers.join(", "));
+    let failed = left.failure.as_deref().unwrap_or_default();
+    let failed = format!("Failed to delete all resource types, 1 remaining: {failed}");
     let conditions = [
         ("NamespaceDeletionDiscoveryFailure", false, "ResourcesDiscovered", "All resources successfully discovered"),
         (
@@ -141,12 +159,15 @@ fn set_conditions(id: ObjId, left: &Left, cluster: &mut Cluster) {
             "ParsedGroupVersions",
             "All legacy kube types successfully parsed",
         ),
-        (
-            "NamespaceDeletionContentFailure",
-            false,
-            "ContentDeleted",
-            "All content successfully deleted, may be waiting on finalization",
-        ),
+        match &left.failure {
+            None => (
+                "NamespaceDeletionContentFailure",
+                false,
+                "ContentDeleted",
+                "All content successfully deleted, may be waiting on finalization",
+            ),
+            Some(_) => ("NamespaceDeletionContentFailure", true, "ContentDeletionFailed", &failed),
+        },
         match left.resources.is_empty() {
             true => ("NamespaceContentRemaining", false, "ContentRemoved", "All content successfully removed"),
             false => ("NamespaceContentRemaining", true, "SomeResourcesRemain", &remains),

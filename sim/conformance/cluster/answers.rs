@@ -72,7 +72,9 @@ pub(super) fn shown(action: &Action, answer: &Answer, recording: &Recording) -> 
             Value::Array(answers.collect())
         }
         Action::Apply(_) => {
-            Value::Array(answer.stderr.iter().map(|line| json!({ "error": recording.names.translate(line) })).collect())
+            // What the server warns of is no error.
+            let errors = answer.stderr.iter().filter(|line| !line.starts_with("Warning: "));
+            Value::Array(errors.map(|line| json!({ "error": recording.names.translate(line) })).collect())
         }
         _ => Value::Null,
     }

@@ -15,6 +15,11 @@ use crate::simulation::{Parts, Simulation};
 const ZERO: Time = Time::from_micros(2_050_000);
 /// When the nodes register: about 1.6 s earlier.
 const REGISTER: Time = Time::from_micros(450_000);
+/// From a write until its watchers act on it, and how long one of several manifests takes to be applied. In the recordings some
+/// milliseconds lie between two objects of a step: what a controller makes of the first (a ReplicaSet, an EndpointSlice) is there before
+/// the second, the pods come after it.
+const WATCH_DELAY: Span = Span::from_millis(1);
+const APPLY_TIME: Span = Span::from_micros(1_100);
 /// A second of a minute of 2026 (2026-01-01T00:10:00Z).
 const MINUTE: i64 = 1_767_226_200;
 
@@ -82,7 +87,7 @@ pub(super) fn build(scenario: &Value, phases: Phases) -> Result<World, String> {
         controller_burst: 450,
         scheduler_qps: 200.0,
         scheduler_burst: 300,
-        watch_delay: Span::from_millis(1),
+        watch_delay: WATCH_DELAY,
         node_monitor_phase: absolute(phases.node_monitor, 5),
         pod_gc_phase: absolute(phases.pod_gc, 20),
         ..ControlPlane::realistic()
@@ -101,7 +106,7 @@ pub(super) fn build(scenario: &Value, phases: Phases) -> Result<World, String> {
     let parts = Parts {
         controllers: Controllers::new(&control_plane),
         kubelets: Kubelets::new(KubeletOptions::fake(), Default::default()),
-        client: Client::new(steps, Vec::new()).in_namespace(&namespace),
+        client: Client::new(steps, Vec::new()).in_namespace(&namespace).applying_each_in(APPLY_TIME),
         agenda: Agenda::new(Draws::new(1), control_plane),
         scheduler: Scheduler::new(scheduler),
         faults: Default::default(),
