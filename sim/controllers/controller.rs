@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::pod_control::PodControl;
 use super::token_bucket::TokenBucket;
-use super::work_queue::WorkQueue;
+use super::work_queue::{Retries, WorkQueue};
 use crate::cluster::{Agenda, Change, Cluster, ControlPlane, ControllerEvent, ControllerKind, Event, ObjectRef};
 use crate::engine::{Purpose, Span, Time};
 
@@ -41,6 +41,11 @@ pub trait Controller {
     /// Failures in a row after which a key is dropped until its next change; `None` for never.
     fn max_retries(&self) -> Option<u32> {
         None
+    }
+
+    /// How long its failed keys wait.
+    fn retries(&self) -> Retries {
+        Retries::USUAL
     }
 }
 

@@ -15,10 +15,34 @@ pub(super) const BASE_DELAY: Span = Span::from_millis(5);
 /// The longest delay after a failure (client-go, `DefaultControllerRateLimiter`).
 pub(super) const MAX_DELAY: Span = Span::from_secs(1000);
 
+/// How long failed keys wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retries {
+    /// After the first failure.
+    pub base: Span,
+    /// At most; each failure doubles the delay.
+    pub max: Span,
+    /// Whether all failed keys together go no faster than 10 per second after a burst of 100.
+    pub is_bucketed: bool,
+}
+
+impl Retries {
+    /// client-go, `DefaultTypedControllerRateLimiter`.
+    pub const USUAL: Retries = Retries { base: BASE_DELAY, max: MAX_DELAY, is_bucketed: true };
+
+    fn delay(&self, earlier_failures: u32) -> Span {
+        match self.base.as_micros().checked_shl(earlier_failures) {
+            Some(us) if earlier_failures < 32 => Span::from_micros(us).min(self.max),
+            _ => self.max,
+        }
+    }
+}
+
 /// The keys that wait for one controller. Every method that may need an event returns the instant for which to schedule it.
 #[derive(Clone, Debug)]
 pub struct WorkQueue {
     entries: FxHashMap<ObjectRef, Entry>,
+    delays: Retries,
     retries: TokenBucket,
 }
 
@@ -38,11 +62,16 @@ struct Entry {
 
 impl Default for WorkQueue {
     fn default() -> Self {
-        WorkQueue { entries: FxHashMap::default(), retries: TokenBucket::new(10.0, 100) }
+        WorkQueue::new(Retries::USUAL)
     }
 }
 
 impl WorkQueue {
+    /// An empty queue whose failed keys wait as `delays` say.
+    pub fn new(delays: Retries) -> WorkQueue {
+        WorkQueue { entries: FxHashMap::default(), delays, retries: TokenBucket::new(10.0, 100) }
+    }
+
     /// Adds a key that becomes visible at `at`. Nothing happens if it waits already and will be taken no later.
     pub fn add(&mut self, key: ObjectRef, at: Time) -> Option<Time> {
         let entry = self.entries.entry(key).or_default();
@@ -103,9 +132,9 @@ impl WorkQueue {
 
     /// The work on a key failed (`AddRateLimited`). Returns the instant of the next try.
     pub fn failed(&mut self, key: ObjectRef, now: Time) -> Option<Time> {
-        let limited = self.retries.reserve(now);
+        let limited = if self.delays.is_bucketed { self.retries.reserve(now) } else { Span::ZERO };
         let entry = self.entries.entry(key).or_default();
-        let delay = backoff(entry.failures).max(limited);
+        let delay = self.delays.delay(entry.failures).max(limited);
         entry.failures = entry.failures.saturating_add(1);
         self.add_after(key, now + delay)
     }
@@ -131,12 +160,9 @@ impl WorkQueue {
     }
 }
 
-/// The delay after as many earlier failures.
+/// The usual delay after as many earlier failures.
 pub fn backoff(earlier_failures: u32) -> Span {
-    match BASE_DELAY.as_micros().checked_shl(earlier_failures) {
-        Some(us) if earlier_failures < 32 => Span::from_micros(us).min(MAX_DELAY),
-        _ => MAX_DELAY,
-    }
+    Retries::USUAL.delay(earlier_failures)
 }
 
 #[cfg(test)]
@@ -210,5 +236,14 @@ mod tests {
         assert_eq!(queue.failed(KEY, ms(5)), Some(ms(15)));
         queue.forget(KEY);
         assert_eq!(queue.n_failures(KEY), 0);
+    }
+
+    #[test]
+    fn a_queue_may_have_delays_of_its_own() {
+        let of_jobs = Retries { base: Span::from_secs(1), max: Span::from_secs(60), is_bucketed: false };
+        let delays: Vec<u64> = [0, 1, 2, 5, 6, 40].map(|n| of_jobs.delay(n).as_secs()).into();
+        assert_eq!(delays, [1, 2, 4, 32, 60, 60]);
+        let mut queue = WorkQueue::new(of_jobs);
+        assert_eq!(queue.failed(KEY, ms(0)), Some(ms(1000)));
     }
 }
