@@ -5,6 +5,7 @@ mod failures;
 mod lifecycle;
 mod machines;
 mod pressure;
+mod probing;
 mod restarts;
 mod scale;
 mod world;
