@@ -217,7 +217,11 @@ mod tests {
                 "yaml: line 4: found a tab character that violates indentation",
                 "the scanner counts from 1",
             ),
-            ("a: b\nc:\n - d: e\n  f: g\n", "yaml: line 3: did not find expected key", "the parser counts from 0"),
+            (
+                "a: b\nc:\n - d: e\n  f: g\n",
+                "yaml: line 3: did not find expected '-' indicator",
+                "the parser counts from 0",
+            ),
             (
                 "a: b\nc: d: e\n",
                 "yaml: line 2: mapping values are not allowed in this context",
@@ -234,7 +238,7 @@ mod tests {
             ("a: b\nc: *d\n", "yaml: unknown anchor 'd' referenced", "an anchor that is not there"),
             ("a: b\nc: @d\n", "yaml: line 2: found character that cannot start any token", "a reserved character"),
             ("a: b\nc: \"\\d\"\n", "yaml: line 2: found unknown escape character", "an escape"),
-            ("a: b\nc: [d, e\nf: g\n", "yaml: line 3: did not find expected ',' or ']'", "a list that goes on"),
+            ("a: b\nc: [d, e\nf: g\n", "yaml: line 2: did not find expected ',' or ']'", "a list that goes on"),
             ("a: b\nc\nd: e\n", "yaml: line 3: could not find expected ':'", "a key without a colon"),
         ] {
             assert_eq!(read_go_yaml(text), Err(said.to_owned()), "{text:?}: {why}");
