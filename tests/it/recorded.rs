@@ -143,20 +143,24 @@ fn deployments() -> Vec<Variant> {
                 "!error: no rollout history found for deployment \"a\"",
             ],
         },
-        Variant {
-            id: "two-autoscalers-of-the-same-pods",
-            // Each looks for the first time after 15 s; the second one finds the first one's selector, and then the first one the second's.
-            n_nodes: 1,
-            objects: vec![workload("Deployment", "v1", json!({ "replicas": 2 })), autoscaler("x"), autoscaler("y")],
-            steps: vec![],
-            seconds: 40,
-            sequences: json!({
-                "condition/HorizontalPodAutoscaler/x/ScalingActive": [["False", "FailedGetResourceMetric"], ["False", "AmbiguousSelector"]],
-                "condition/HorizontalPodAutoscaler/y/ScalingActive": [["False", "AmbiguousSelector"]],
-            }),
-            printed: &[],
-        },
     ]
+}
+
+/// Autoscalers.
+fn autoscalers() -> Vec<Variant> {
+    vec![Variant {
+        id: "two-autoscalers-of-the-same-pods",
+        // Each looks for the first time after 15 s; the second one finds the first one's selector, and then the first one the second's.
+        n_nodes: 1,
+        objects: vec![workload("Deployment", "v1", json!({ "replicas": 2 })), autoscaler("x"), autoscaler("y")],
+        steps: vec![],
+        seconds: 40,
+        sequences: json!({
+            "condition/HorizontalPodAutoscaler/x/ScalingActive": [["False", "FailedGetResourceMetric"], ["False", "AmbiguousSelector"]],
+            "condition/HorizontalPodAutoscaler/y/ScalingActive": [["False", "AmbiguousSelector"]],
+        }),
+        printed: &[],
+    }]
 }
 
 /// StatefulSets.
@@ -264,7 +268,7 @@ fn daemon_sets() -> Vec<Variant> {
 
 #[test]
 fn what_was_not_recorded_follows_from_the_sources() {
-    let variants = deployments().into_iter().chain(stateful_sets()).chain(daemon_sets());
+    let variants = deployments().into_iter().chain(autoscalers()).chain(stateful_sets()).chain(daemon_sets());
     let mut differing = Vec::new();
     for variant in variants {
         let report = check(&case(&variant));
