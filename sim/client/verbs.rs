@@ -194,7 +194,7 @@ fn text_at<'a>(object: &'a Value, field: &str) -> &'a str {
     object["metadata"][field].as_str().unwrap_or_default()
 }
 
-/// Changes the taints of a node.
+/// Changes the taints of a node (kubectl, `taint.go` `reorganizeTaints`).
 pub(super) fn taint(
     cluster: &mut Cluster,
     node: &str,
@@ -202,38 +202,44 @@ pub(super) fn taint(
     overwrite: bool,
 ) -> Result<String, String> {
     let name = node_name(node);
-    let mut untainted = false;
+    let (mut added, mut removed) = (false, false);
     edit(cluster, &name, |object| {
-        let mut taints = object["spec"]["taints"].as_array().cloned().unwrap_or_default();
-        for change in changes {
-            let same = |taint: &Value| {
-                taint["key"] == change.key.as_str()
-                    && (change.effect.is_empty() || taint["effect"] == change.effect.as_str())
-            };
-            let had = taints.iter().any(same);
-            if change.remove {
-                if !had {
-                    return Err(line(&messages::taint_not_found(&change.key, &change.effect)));
-                }
-                untainted = true;
-            } else if had && !overwrite {
-                return Err(line(&messages::taint_refused(node, &[change.key.as_str()])));
-            }
-            taints.retain(|taint| !same(taint));
-            if !change.remove {
-                let mut taint = json!({ "key": change.key, "effect": change.effect });
-                if !change.value.is_empty() {
-                    taint["value"] = json!(change.value);
-                }
-                taints.push(taint);
+        let before = object["spec"]["taints"].as_array().cloned().unwrap_or_default();
+        let is = |taint: &Value, change: &TaintChange| {
+            taint["key"] == change.key.as_str()
+                && (change.effect.is_empty() || taint["effect"] == change.effect.as_str())
+        };
+        let new = || changes.iter().filter(|change| !change.remove);
+        let clash: Vec<&str> =
+            new().filter(|change| before.iter().any(|old| is(old, change))).map(|change| change.key.as_str()).collect();
+        if !overwrite && !clash.is_empty() {
+            return Err(line(&messages::taint_refused(node, &clash)));
+        }
+        // New taints come first, then the old ones that they do not replace.
+        let mut taints: Vec<Value> = new().map(taint_of).collect();
+        taints.extend(before.iter().filter(|old| !new().any(|change| is(old, change))).cloned());
+        added = taints.len() != before.len();
+        for change in changes.iter().filter(|change| change.remove) {
+            let n_before = taints.len();
+            taints.retain(|taint| !is(taint, change));
+            removed = taints.len() != n_before;
+            if !removed {
+                return Err(line(&messages::taint_not_found(&change.key, &change.effect)));
             }
         }
         object["spec"]["taints"] = Value::Array(taints);
         Ok(())
     })?;
-    let added = changes.iter().any(|change| !change.remove);
     let shown = cluster.export(find(cluster, &name)?);
-    Ok(line(&messages::tainted(&shown, added, untainted, DryRun::None)))
+    Ok(line(&messages::tainted(&shown, added || overwrite, removed || overwrite, DryRun::None)))
+}
+
+fn taint_of(change: &TaintChange) -> Value {
+    let mut taint = json!({ "key": change.key, "effect": change.effect });
+    if !change.value.is_empty() {
+        taint["value"] = json!(change.value);
+    }
+    taint
 }
 
 /// Cordons or uncordons a node.

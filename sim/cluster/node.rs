@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::condition::Conditions;
+use super::condition::{ConditionStatus, Conditions};
 use super::ids::{PodId, ResourceId, Sym};
 use super::meta::Meta;
 use crate::api::toleration::Taint;
@@ -91,7 +91,20 @@ impl Node {
         let n_renewals = until.since(self.heartbeat).as_micros() / LEASE_RENEW_INTERVAL.as_micros();
         self.heartbeat + LEASE_RENEW_INTERVAL * n_renewals
     }
+
+    /// When the kubelet last reported the status of its node, as of `now`: when it began, when a condition changed, and every
+    /// [`STATUS_REPORT_INTERVAL`] after that, for as long as it gets through.
+    pub fn last_status_report(&self, now: Time) -> Time {
+        let until = self.kubelet.silent_since().map_or(now, |since| since.min(now));
+        let own = self.conditions.iter().filter(|condition| condition.status != ConditionStatus::Unknown);
+        let changed = own.map(|condition| condition.transition).filter(|&at| at <= until).max();
+        let from = changed.map_or(self.heartbeat, |at| at.max(self.heartbeat));
+        from + STATUS_REPORT_INTERVAL * (until.since(from).as_micros() / STATUS_REPORT_INTERVAL.as_micros())
+    }
 }
+
+/// How often a kubelet reports the status of its node when nothing has changed (`nodeStatusReportFrequency`).
+pub const STATUS_REPORT_INTERVAL: Span = Span::from_secs(300);
 
 /// One taint of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,7 +25,7 @@ impl Cluster {
         }
         status.insert("capacity".into(), self.export_resources(&node.capacity));
         status.insert("allocatable".into(), self.export_resources(&node.allocatable));
-        let heartbeat = rfc3339(self.epoch_seconds, node.last_heartbeat(self.now()));
+        let heartbeat = rfc3339(self.epoch_seconds, node.last_status_report(self.now()));
         let conditions = node.conditions.iter().map(|condition| {
             json!({
                 "type": self.interner.text(condition.kind),
