@@ -4,8 +4,9 @@
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use super::correlator::Correlator;
 use super::ids::{EventId, ObjectRef};
-use super::recorder::{Correlator, EventRecord};
+use super::recorder::EventRecord;
 use crate::engine::{Span, Time};
 
 /// When an event comes again.

@@ -9,7 +9,7 @@ pub const POD_DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost"
 
 /// What matters about a pod that may be deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DeletionFacts<'a> {
+pub struct DeletionFacts<U> {
     /// Whether it is on a node.
     pub scheduled: bool,
     /// Its phase.
@@ -28,8 +28,8 @@ pub struct DeletionFacts<'a> {
     pub sidecar_restarts: i32,
     /// When it was created, in microseconds of the same clock; none if unknown.
     pub created_us: Option<i64>,
-    /// Its uid.
-    pub uid: &'a str,
+    /// Its uid, or what orders as uids do.
+    pub uid: U,
 }
 
 /// Phases as far as they matter: the first go first.
@@ -56,42 +56,63 @@ impl DeletionPhase {
 }
 
 /// The order in which a ReplicaSet deletes these pods, as indexes into `pods`. Pods that differ in nothing keep their order.
-pub fn replica_set_deletion_order(pods: &[DeletionFacts<'_>], now_us: i64) -> Vec<usize> {
-    deletion_order(pods, |a, b| compare_replica_set_pods(a, b, now_us))
+pub fn replica_set_deletion_order<U: Ord>(pods: &[DeletionFacts<U>], now_us: i64) -> Vec<usize> {
+    let ages: Vec<Ages> = pods.iter().map(|pod| Ages::of(pod, now_us)).collect();
+    deletion_order(pods.len(), |a, b| compare_with_ages((&pods[a], ages[a]), (&pods[b], ages[b])))
 }
 
 /// The leading part of the order of [`compare_replica_set_pods`]: pods that differ in it are ordered by it alone.
-pub fn leading_key(pod: &DeletionFacts<'_>, now_us: i64) -> (bool, DeletionPhase, bool, i32, Reverse<i64>, i64) {
+pub fn leading_key<U>(pod: &DeletionFacts<U>, now_us: i64) -> (bool, DeletionPhase, bool, i32, Reverse<i64>, i64) {
     let since = pod.ready_since_us.filter(|_| pod.ready);
     let age = since.map_or(i64::MIN, |since| age_rank(now_us.saturating_sub(since)));
     (pod.scheduled, pod.phase, pod.ready, pod.deletion_cost, Reverse(pod.rank), age)
 }
 
 /// The order in which a Job deletes these pods, as indexes into `pods`. Pods that differ in nothing keep their order.
-pub fn active_pods_deletion_order(pods: &[DeletionFacts<'_>]) -> Vec<usize> {
-    deletion_order(pods, compare_active_pods)
+pub fn active_pods_deletion_order<U>(pods: &[DeletionFacts<U>]) -> Vec<usize> {
+    deletion_order(pods.len(), |a, b| compare_active_pods(&pods[a], &pods[b]))
 }
 
 /// `Less` if `a` goes before `b` (`ActivePodsWithRanks`). Times count by powers of two of the age, so that pods of about the same
 /// age go in the random order of their uids: a scale-down does not empty one failure domain.
-pub fn compare_replica_set_pods(a: &DeletionFacts<'_>, b: &DeletionFacts<'_>, now_us: i64) -> Ordering {
-    let by_age = |x: Option<i64>, y: Option<i64>| match (x, y) {
-        (x, y) if x == y => Ordering::Equal,
-        (Some(x), Some(y)) => {
-            age_rank(now_us.saturating_sub(x)).cmp(&age_rank(now_us.saturating_sub(y))).then_with(|| a.uid.cmp(b.uid))
-        }
-        (x, y) => newer_first(x, y),
+pub fn compare_replica_set_pods<U: Ord>(a: &DeletionFacts<U>, b: &DeletionFacts<U>, now_us: i64) -> Ordering {
+    compare_with_ages((a, Ages::of(a, now_us)), (b, Ages::of(b, now_us)))
+}
+
+/// How long a pod has been ready and has existed, as powers of two.
+#[derive(Clone, Copy, Debug)]
+struct Ages {
+    ready: i64,
+    created: i64,
+}
+
+impl Ages {
+    fn of<U>(pod: &DeletionFacts<U>, now_us: i64) -> Ages {
+        let age = |since: Option<i64>| since.map_or(0, |since| age_rank(now_us.saturating_sub(since)));
+        Ages { ready: age(pod.ready_since_us.filter(|_| pod.ready)), created: age(pod.created_us) }
+    }
+}
+
+fn compare_with_ages<U: Ord>(
+    (a, ages_a): (&DeletionFacts<U>, Ages),
+    (b, ages_b): (&DeletionFacts<U>, Ages),
+) -> Ordering {
+    let by_age = |x: (Option<i64>, i64), y: (Option<i64>, i64)| match (x.0, y.0) {
+        (since, other) if since == other => Ordering::Equal,
+        (Some(_), Some(_)) => x.1.cmp(&y.1).then_with(|| a.uid.cmp(&b.uid)),
+        (since, other) => newer_first(since, other),
     };
+    let ready = || by_age((a.ready_since_us, ages_a.ready), (b.ready_since_us, ages_b.ready));
     compare_readiness(a, b)
         .then_with(|| a.deletion_cost.cmp(&b.deletion_cost))
         .then_with(|| b.rank.cmp(&a.rank))
-        .then_with(|| if a.ready { by_age(a.ready_since_us, b.ready_since_us) } else { Ordering::Equal })
+        .then_with(|| if a.ready { ready() } else { Ordering::Equal })
         .then_with(|| compare_restarts(a, b))
-        .then_with(|| by_age(a.created_us, b.created_us))
+        .then_with(|| by_age((a.created_us, ages_a.created), (b.created_us, ages_b.created)))
 }
 
 /// `Less` if `a` goes before `b` (`ActivePods`).
-pub fn compare_active_pods(a: &DeletionFacts<'_>, b: &DeletionFacts<'_>) -> Ordering {
+pub fn compare_active_pods<U>(a: &DeletionFacts<U>, b: &DeletionFacts<U>) -> Ordering {
     compare_readiness(a, b)
         .then_with(|| if a.ready { newer_first(a.ready_since_us, b.ready_since_us) } else { Ordering::Equal })
         .then_with(|| compare_restarts(a, b))
@@ -107,15 +128,12 @@ pub fn deletion_cost(annotation: Option<&str>) -> i32 {
 
 /// Insertion sort, as Go sorts up to twelve elements. Equal times are compared by restarts and different ones by uid, so the
 /// order is not quite transitive and a sort that relies on that must not be used.
-fn deletion_order(
-    pods: &[DeletionFacts<'_>],
-    compare: impl Fn(&DeletionFacts<'_>, &DeletionFacts<'_>) -> Ordering,
-) -> Vec<usize> {
+fn deletion_order(n_pods: usize, compare: impl Fn(usize, usize) -> Ordering) -> Vec<usize> {
     const LINEAR_MAX: usize = 12;
-    let mut order: Vec<usize> = Vec::with_capacity(pods.len());
-    for (idx, pod) in pods.iter().enumerate() {
-        let is_before = |&other: &usize| compare(&pods[other], pod).is_le();
-        let place = if pods.len() <= LINEAR_MAX {
+    let mut order: Vec<usize> = Vec::with_capacity(n_pods);
+    for idx in 0..n_pods {
+        let is_before = |&other: &usize| compare(other, idx).is_le();
+        let place = if n_pods <= LINEAR_MAX {
             order.iter().rposition(is_before).map_or(0, |last| last + 1)
         } else {
             order.partition_point(is_before)
@@ -125,11 +143,11 @@ fn deletion_order(
     order
 }
 
-fn compare_readiness(a: &DeletionFacts<'_>, b: &DeletionFacts<'_>) -> Ordering {
+fn compare_readiness<U>(a: &DeletionFacts<U>, b: &DeletionFacts<U>) -> Ordering {
     (a.scheduled, a.phase, a.ready).cmp(&(b.scheduled, b.phase, b.ready))
 }
 
-fn compare_restarts(a: &DeletionFacts<'_>, b: &DeletionFacts<'_>) -> Ordering {
+fn compare_restarts<U>(a: &DeletionFacts<U>, b: &DeletionFacts<U>) -> Ordering {
     (b.restarts, b.sidecar_restarts).cmp(&(a.restarts, a.sidecar_restarts))
 }
 
@@ -142,12 +160,13 @@ fn newer_first(x: Option<i64>, y: Option<i64>) -> Ordering {
 }
 
 /// The power of two of an age in nanoseconds, in floating point as in `logarithmicRankDiff`; -1 for what is yet to come.
-fn age_rank(age_us: i64) -> i64 {
+pub(super) fn age_rank(age_us: i64) -> i64 {
     if age_us <= 0 {
         return -1;
     }
     let (fraction, exponent) = libm::frexp(age_us as f64 * 1e3);
-    if fraction == 0.5 {
+    // The sum below is rounded up to the next power only just below it.
+    if fraction < 0.999_999 {
         return i64::from(exponent) - 1;
     }
     (libm::log(fraction) * std::f64::consts::LOG2_E + f64::from(exponent)) as i64
@@ -157,7 +176,7 @@ fn age_rank(age_us: i64) -> i64 {
 mod tests {
     use super::*;
 
-    fn running(uid: &str) -> DeletionFacts<'_> {
+    fn running(uid: &str) -> DeletionFacts<&str> {
         DeletionFacts {
             scheduled: true,
             phase: DeletionPhase::Running,

@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 use serde_json::json;
 use smallvec::SmallVec;
 
+use super::deletion_index::DeletionIndex;
 use super::owned_pods::OwnedPods;
 use crate::cluster::admission::{self, KINDS_READ, Rejection};
 use crate::cluster::{
@@ -17,6 +18,8 @@ pub struct PodControl {
     n_created: FxHashMap<ObjId, u64>,
     /// The pods of ReplicaSets and ReplicationControllers, counted.
     pub owned: OwnedPods,
+    /// The pods of large ReplicaSets in the order in which they would go.
+    pub deletion: DeletionIndex,
     /// What admission makes of a template's spec in a namespace.
     admitted: FxHashMap<(SpecId, LabelsId, Sym), Admitted>,
 }
@@ -65,6 +68,7 @@ impl PodControl {
     /// Notes a change that may change what admission makes of templates.
     pub fn observe(&mut self, change: Change, cluster: &Cluster) {
         self.owned.observe(change, cluster);
+        self.deletion.observe(change, cluster);
         if let ObjectRef::Object(id) = change.object
             && KINDS_READ.contains(&cluster.object(id).info.kind)
         {
@@ -117,7 +121,10 @@ impl PodControl {
             finalizers: request.finalizers,
             uid: Sym::EMPTY,
         };
-        Ok(cluster.create_pod(NewPod { meta, spec, node_name: request.node_name, ordinal }))
+        // A template may name a node itself: its pods are not scheduled.
+        let named = cluster.specs.get(spec).typed.node_name.clone().filter(|_| request.node_name == Sym::EMPTY);
+        let node_name = named.map_or(request.node_name, |name| cluster.interner.sym(&name));
+        Ok(cluster.create_pod(NewPod { meta, spec, node_name, ordinal }))
     }
 
     /// Creates a pod and records what ReplicaSet, DaemonSet and Job controllers record about it.

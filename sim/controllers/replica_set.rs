@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rustc_hash::FxBuildHasher;
 
+use super::deletion_index::DeletionIndex;
 use super::deletion_rank::{
     DeletionFacts, DeletionPhase, POD_DELETION_COST, deletion_cost, leading_key, replica_set_deletion_order,
 };
@@ -13,7 +14,6 @@ use super::{Action, Context, Controller, Keys};
 use crate::cluster::objects::{ReplicaSet, ReplicaSetStatus};
 use crate::cluster::{
     Change, Cluster, Condition, ConditionStatus, ControllerKind, NodeId, ObjId, ObjectRef, PodId, Sym, What, uid_order,
-    uid_text,
 };
 use crate::engine::Time;
 
@@ -81,7 +81,7 @@ impl ReplicaSetController {
         let may_move = matches!(what, What::Created | What::Labels | What::Meta);
         match cluster.controller_of(pod) {
             Some(ObjectRef::Object(owner)) if self.is_mine(cluster, owner) => {
-                if may_move && what != What::Created {
+                if may_move && what != What::Created && !selects(cluster, cluster.get(owner), pod) {
                     self.claims.insert(owner);
                 }
                 keys.add(owner);
@@ -128,6 +128,7 @@ impl ReplicaSetController {
                 false => owners.retain(|owner| owner.object != Some(id.into())),
             }
             cluster.set_owners(pod, owners);
+            cx.pods.deletion.refresh(pod, cluster);
             cx.wrote();
         }
         true
@@ -143,8 +144,9 @@ impl ReplicaSetController {
             return self.create_batch(id, start, cluster, cx);
         }
         if excess > 0 {
-            let source = self.source(cluster);
-            for pod in pods_to_delete(cluster, id, excess, cx.now()) {
+            let (source, now) = (self.source(cluster), cx.now());
+            let going = pods_to_delete(&mut cx.pods.deletion, cluster, id, tally.active, excess, now);
+            for pod in going {
                 if cx.may_write() {
                     cx.pods.delete_with_event(cluster, id, pod, source);
                 }
@@ -188,7 +190,9 @@ impl Controller for ReplicaSetController {
                 self.observe_pod(pod, change.what, cluster, keys);
             }
             ObjectRef::Object(id) if self.is_mine(cluster, id) && !matches!(change.what, What::Event(_)) => {
-                if matches!(change.what, What::Created | What::Spec) {
+                // The selector of a ReplicaSet never changes, that of a ReplicationController may.
+                let reselects = change.what == What::Spec && self.kind == ControllerKind::ReplicationController;
+                if change.what == What::Created || reselects {
                     self.claims.insert(id);
                 }
                 keys.add(id);
@@ -270,29 +274,47 @@ fn write_status(id: ObjId, tally: &Tally, managed: &Result<(), String>, cluster:
     }
 }
 
-/// The pods that go when `count` are too many, first one first.
-fn pods_to_delete(cluster: &Cluster, id: ObjId, count: usize, now: Time) -> Vec<PodId> {
-    let active: Vec<PodId> = cluster.pods_of(id).filter(|&pod| cluster.pod(pod).is_active()).collect();
-    if count >= active.len() {
-        return active;
+/// ReplicaSets of up to so many pods are ordered whole.
+pub(super) const FEW: usize = if cfg!(test) { 8 } else { 256 };
+
+/// The pods that go when `count` of the `n_active` are too many, first one first.
+fn pods_to_delete(
+    index: &mut DeletionIndex,
+    cluster: &Cluster,
+    id: ObjId,
+    n_active: i32,
+    count: usize,
+    now: Time,
+) -> Vec<PodId> {
+    let active = || cluster.pods_of(id).filter(|&pod| cluster.pod(pod).is_active()).collect::<Vec<PodId>>();
+    let n_active = usize::try_from(n_active).unwrap_or(0);
+    if count >= n_active {
+        return active();
     }
-    let on_node = related_pods_per_node(cluster, id);
-    let candidates = candidates(cluster, active, count, &on_node, now);
-    let uids: Vec<String> = candidates.iter().map(|&pod| uid_text(cluster.pod(pod).meta.uid)).collect();
-    let facts: Vec<DeletionFacts<'_>> =
-        candidates.iter().zip(&uids).map(|(&pod, uid)| facts_of(cluster, pod, uid, &on_node)).collect();
+    let candidates = if n_active > FEW { index.candidates(cluster, id, count, now) } else { active() };
+    // Only the counts on the nodes of these matter.
+    let plainly = || related_pods_per_node(cluster, id, &candidates);
+    let on_node = if n_active > FEW { index.on_nodes_of(&candidates) } else { plainly() };
+    debug_assert_eq!(on_node, plainly());
+    debug_assert_eq!(candidates, self::candidates(cluster, active(), count, &on_all_nodes(cluster, id), now));
+    let facts: Vec<_> = candidates.iter().map(|&pod| facts_of(cluster, pod, &on_node)).collect();
     let order = replica_set_deletion_order(&facts, micros(now));
     order.into_iter().take(count).map(|idx| candidates[idx]).collect()
 }
 
 /// Of many pods those that may be among the first `count` to go, in the same order: the leading key decides about most. Of those that
 /// it leaves equal, if they are very many, the first by uid are taken, which is what the full order goes by next.
-fn candidates(cluster: &Cluster, pods: Vec<PodId>, count: usize, on_node: &PerNode, now: Time) -> Vec<PodId> {
-    const FEW: usize = 256;
+pub(super) fn candidates(
+    cluster: &Cluster,
+    pods: Vec<PodId>,
+    count: usize,
+    on_node: &PerNode,
+    now: Time,
+) -> Vec<PodId> {
     if pods.len() <= FEW {
         return pods;
     }
-    let key = |pod: PodId| leading_key(&facts_of(cluster, pod, "", on_node), micros(now));
+    let key = |pod: PodId| leading_key(&facts_of(cluster, pod, on_node), micros(now));
     let keys: Vec<_> = pods.iter().map(|&pod| key(pod)).collect();
     let mut ordered = keys.clone();
     let (_, &mut last, _) = ordered.select_nth_unstable(count - 1);
@@ -310,22 +332,30 @@ fn candidates(cluster: &Cluster, pods: Vec<PodId>, count: usize, on_node: &PerNo
 
 pub(super) type PerNode = HashMap<NodeId, i64, FxBuildHasher>;
 
-/// Active pods per node of all ReplicaSets with the same controller; nothing for a ReplicaSet without one.
-fn related_pods_per_node(cluster: &Cluster, id: ObjId) -> PerNode {
+/// Active pods of all ReplicaSets with the same controller, on each of the nodes of `pods`; nothing for a ReplicaSet without one.
+fn related_pods_per_node(cluster: &Cluster, id: ObjId, pods: &[PodId]) -> PerNode {
     let mut per_node = PerNode::default();
     let Some(controller) = cluster.controller_of(id) else { return per_node };
-    for related in cluster.dependents(controller) {
-        for pod in cluster.pods_of(related) {
-            let row = cluster.pod(pod);
-            if let Some(node) = row.node.filter(|_| row.is_active()) {
-                *per_node.entry(node).or_insert(0) += 1;
-            }
-        }
+    let is_related = |set: ObjId| cluster.controller_of(set) == Some(controller) && !cluster.meta(set.into()).removed;
+    for node in pods.iter().filter_map(|&pod| cluster.pod(pod).node) {
+        per_node.entry(node).or_insert_with(|| {
+            let related = cluster.node(node).pods.iter().filter(|&&pod| {
+                let row = cluster.pod(pod);
+                let of_related = matches!(cluster.controller_of(pod), Some(ObjectRef::Object(set)) if is_related(set));
+                of_related && row.is_active() && row.node == Some(node)
+            });
+            related.count() as i64
+        });
     }
     per_node
 }
 
-pub(super) fn facts_of<'a>(cluster: &Cluster, pod: PodId, uid: &'a str, on_node: &PerNode) -> DeletionFacts<'a> {
+/// As [`related_pods_per_node`] for all nodes.
+fn on_all_nodes(cluster: &Cluster, id: ObjId) -> PerNode {
+    related_pods_per_node(cluster, id, &cluster.pods_of(id).collect::<Vec<_>>())
+}
+
+pub(super) fn facts_of(cluster: &Cluster, pod: PodId, on_node: &PerNode) -> DeletionFacts<(u64, u64)> {
     let row = cluster.pod(pod);
     let ready = ready_since(cluster, row);
     let n_init = cluster.spec_of(pod).n_init_containers.min(row.containers.len());
@@ -343,7 +373,7 @@ pub(super) fn facts_of<'a>(cluster: &Cluster, pod: PodId, uid: &'a str, on_node:
         restarts: restarts(&row.containers[n_init..]),
         sidecar_restarts: restarts(&row.containers[..n_init]),
         created_us: Some(micros(row.meta.created.truncated_to_seconds())),
-        uid,
+        uid: uid_order(row.meta.uid),
     }
 }
 

@@ -35,6 +35,24 @@ impl Cluster {
         Exporting { interner: &self.interner, epoch_seconds: self.epoch_seconds }
     }
 
+    /// The plain fields of `spec`, and `status`, as [`Cluster::export`] would show them. Of an EndpointSlice, which has neither, nothing.
+    pub fn export_outline(&self, id: ObjId) -> Value {
+        let row = self.object(id);
+        let mut out = Map::new();
+        if let Some(spec) = row.raw["spec"].as_object() {
+            let plain = spec.iter().filter(|(_, value)| !value.is_object() && !value.is_array());
+            let plain: Map<String, Value> = plain.map(|(key, value)| (key.clone(), value.clone())).collect();
+            out.insert("spec".into(), plain.into());
+        }
+        if let Some(status) = row.raw.get("status") {
+            out.insert("status".into(), status.clone());
+        }
+        if !matches!(row.body, objects::Body::EndpointSlice(_)) {
+            objects::export(&row.body, self.exporting(), &mut out);
+        }
+        Value::Object(out)
+    }
+
     fn export_object(&self, id: ObjId) -> Value {
         let row = self.object(id);
         let mut out = match &*row.raw {

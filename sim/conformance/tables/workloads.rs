@@ -43,14 +43,14 @@ pub(super) fn scale_down(case: &Value) -> Value {
     let pods: Vec<k8s::Pod> = typed(&case["pods"]);
     let ranks: Vec<i64> = typed(&case["ranks"]);
     let now = text(case, "now").parse::<Timestamp>().unwrap_or_default().as_microsecond();
-    let facts: Vec<DeletionFacts<'_>> =
+    let facts: Vec<DeletionFacts<&str>> =
         pods.iter().enumerate().map(|(idx, pod)| facts(pod, ranks.get(idx).copied().unwrap_or(0))).collect();
     let order = replica_set_deletion_order(&facts, now);
     let names: Vec<&str> = order.iter().map(|&idx| pods[idx].metadata.name.as_deref().unwrap_or_default()).collect();
     json!({ "deleteOrder": names.join(",") })
 }
 
-fn facts(pod: &k8s::Pod, rank: i64) -> DeletionFacts<'_> {
+fn facts(pod: &k8s::Pod, rank: i64) -> DeletionFacts<&str> {
     let spec = pod.spec.as_ref();
     let status = pod.status.as_ref();
     let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();

@@ -3,6 +3,7 @@
 //! A cycle is [`Framework::schedule`]; where it fails, [`Framework::post_filter`] looks for pods to preempt. Both read the store
 //! and write nothing: the component around the framework assumes, binds, nominates and deletes.
 
+pub mod crowds;
 mod evaluate;
 pub mod events;
 pub mod names;
@@ -14,6 +15,7 @@ pub mod reason;
 mod rows;
 mod search;
 pub mod selectors;
+pub mod spread_totals;
 pub mod state;
 pub mod status;
 pub mod storage;

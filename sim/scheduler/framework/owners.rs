@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap;
 use serde_json::Value;
 
+use super::selectors::{SelectorId, Selectors};
 use crate::api::selector::Selector;
-use crate::cluster::{Cluster, ObjId, PodId, Sym};
+use crate::cluster::{Cluster, LabelsId, ObjId, PodId, Sym};
 
 /// The selectors of services and controllers.
 #[derive(Clone, Debug, Default)]
@@ -24,32 +26,24 @@ impl Owners {
         matches!(kind, "Service" | "ReplicationController" | "ReplicaSet" | "StatefulSet")
     }
 
-    /// Lowers an object anew, or drops it if it is gone.
-    pub fn refresh(&mut self, cluster: &Cluster, id: ObjId) {
+    /// Lowers an object anew, or drops it if it is gone. Returns whether it differs from what was known of it.
+    pub fn refresh(&mut self, cluster: &Cluster, id: ObjId) -> bool {
         let object = cluster.object(id);
         let (namespace, name, gone) = (object.meta.namespace, object.meta.name, object.meta.removed);
         let selector = &object.raw["spec"]["selector"];
         match object.info.kind {
             "Service" => {
-                self.services.remove(&(namespace, id));
-                if !gone && !selector.is_null() {
-                    self.services.insert((namespace, id), labels(selector));
-                }
+                let new = (!gone && !selector.is_null()).then(|| labels(selector));
+                replace(&mut self.services, (namespace, id), new)
             }
             "ReplicationController" => {
-                self.controllers.remove(&(namespace, name));
-                if !gone {
-                    self.controllers.insert((namespace, name), labels(selector));
-                }
+                replace(&mut self.controllers, (namespace, name), (!gone).then(|| labels(selector)))
             }
             kind @ ("ReplicaSet" | "StatefulSet") => {
-                let key = (kind == "StatefulSet", namespace, name);
-                self.sets.remove(&key);
-                if !gone && let Ok(selector) = Selector::from_json(selector) {
-                    self.sets.insert(key, selector);
-                }
+                let new = if gone { None } else { Selector::from_json(selector).ok() };
+                replace(&mut self.sets, (kind == "StatefulSet", namespace, name), new)
             }
-            _ => {}
+            _ => false,
         }
     }
 
@@ -89,6 +83,64 @@ impl Owners {
     pub fn is_empty(&self) -> bool {
         self.services.is_empty() && self.controllers.is_empty() && self.sets.is_empty()
     }
+}
+
+/// More remembered selectors than this are dropped, all at once.
+const MAX_REMEMBERED: usize = 1 << 16;
+
+/// What of a pod decides its default selector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Selected {
+    namespace: Sym,
+    labels: LabelsId,
+    /// API version, kind and name of its controller.
+    owner: Option<(Sym, Sym, Sym)>,
+}
+
+impl Selected {
+    fn of(cluster: &Cluster, pod: PodId) -> Selected {
+        let meta = &cluster.pod(pod).meta;
+        let owner = meta.controller().map(|owner| (owner.api_version, owner.kind, owner.name));
+        Selected { namespace: meta.namespace, labels: meta.labels, owner }
+    }
+}
+
+/// Default selectors made before, interned.
+#[derive(Clone, Debug, Default)]
+pub struct DefaultSelectors {
+    known: FxHashMap<Selected, SelectorId>,
+}
+
+impl DefaultSelectors {
+    /// Forgets everything: an owner has changed.
+    pub fn clear(&mut self) {
+        self.known.clear();
+    }
+
+    /// Makes the selector of a pod known.
+    pub fn prepare(&mut self, cluster: &Cluster, pod: PodId, owners: &Owners, selectors: &mut Selectors) {
+        let selected = Selected::of(cluster, pod);
+        if self.known.len() >= MAX_REMEMBERED {
+            self.known.clear();
+        }
+        self.known.entry(selected).or_insert_with(|| selectors.intern(owners.default_selector(cluster, pod)));
+    }
+
+    /// The selector of a pod, if it was made known.
+    pub fn get(&self, cluster: &Cluster, pod: PodId) -> Option<SelectorId> {
+        self.known.get(&Selected::of(cluster, pod)).copied()
+    }
+}
+
+/// Sets or removes an entry. Returns whether that changes anything.
+fn replace<K: Ord, V: PartialEq>(map: &mut BTreeMap<K, V>, key: K, new: Option<V>) -> bool {
+    let changed = map.get(&key) != new.as_ref();
+    match new {
+        Some(new) if changed => _ = map.insert(key, new),
+        None if changed => _ = map.remove(&key),
+        _ => {}
+    }
+    changed
 }
 
 /// The labels of a plain selector.

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::owners::Owners;
-use super::selectors::Selectors;
+use super::crowds::Crowds;
+use super::owners::{DefaultSelectors, Owners};
+use super::selectors::{SelectorId, Selectors};
+use super::spread_totals::SpreadTotals;
 use super::storage::Storage;
 use crate::cluster::{Change, Cluster, NodeId, ObjId, ObjectRef, PodId, SpecId, Sym, What};
 use crate::engine::{Id, IdVec};
@@ -41,6 +43,13 @@ pub struct Tables {
     pub storage: Storage,
     /// Services and controllers, whose selectors are spread by default.
     pub owners: Owners,
+    defaults: DefaultSelectors,
+    /// Pods that count on each node, by namespace and labels.
+    pub crowds: Crowds,
+    /// Pods by domain, counted before.
+    pub spread_totals: SpreadTotals,
+    /// Rises whenever nodes come, go, or change their labels or taints.
+    pub nodes_version: u64,
     stale_objects: BTreeSet<ObjId>,
     /// By node: rises when its row changes, so that what was judged of it is judged again.
     row_versions: Vec<u32>,
@@ -91,6 +100,7 @@ impl Tables {
                 }
                 What::Nominated(_) => self.refresh_pod(cluster, pod),
                 What::Status => self.note_resize(cluster, pod),
+                What::Deleting | What::Labels => self.crowds.refresh(cluster, pod),
                 _ => {}
             },
             ObjectRef::Node(node) => match change.what {
@@ -98,11 +108,12 @@ impl Tables {
                 What::Status => self.refresh_images(cluster, node),
                 _ => self.refresh_node(cluster, node),
             },
-            ObjectRef::Object(id) => {
-                if !matches!(change.what, What::Event(_)) {
-                    self.mark_object(cluster, id);
-                }
-            }
+            ObjectRef::Object(id) => match change.what {
+                What::Event(_) => {}
+                What::Created | What::Spec | What::Removed => self.mark_object(cluster, id),
+                _ if Storage::concerns(cluster.object(id).info.kind) => self.mark_object(cluster, id),
+                _ => {}
+            },
         }
     }
 
@@ -119,8 +130,23 @@ impl Tables {
         }
         while let Some(id) = self.stale_objects.pop_first() {
             self.storage.refresh(cluster, id);
-            self.owners.refresh(cluster, id);
+            if self.owners.refresh(cluster, id) {
+                self.defaults.clear();
+            }
         }
+    }
+
+    /// Brings up to date what a cycle for this pod will ask for.
+    pub fn prepare(&mut self, cluster: &Cluster, pod: PodId) {
+        self.sync(cluster);
+        if self.specs[cluster.pod(pod).spec].spread.is_empty() && !self.owners.is_empty() {
+            self.defaults.prepare(cluster, pod, &self.owners, &mut self.selectors);
+        }
+    }
+
+    /// [`Owners::default_selector`] of a pod for which [`Tables::prepare`] was called; else none.
+    pub fn prepared_default(&self, cluster: &Cluster, pod: PodId) -> Option<SelectorId> {
+        self.defaults.get(cluster, pod)
     }
 
     /// The lowered spec.
@@ -206,6 +232,7 @@ impl Tables {
             }
         }
         self.note_priority(pod, placed.then(|| cluster.spec_of(pod).priority));
+        self.crowds.refresh(cluster, pod);
         let row = cluster.pod(pod);
         let waits = row.placed().is_none() && row.missing_node.is_none() && !row.phase.is_terminal();
         let nominated = row.nominated.filter(|_| waits && !row.meta.removed);
@@ -256,6 +283,7 @@ impl Tables {
     }
 
     fn refresh_node(&mut self, cluster: &Cluster, node: NodeId) {
+        self.nodes_version += 1;
         let row = cluster.node(node);
         if self.zones.len() <= node.index() {
             self.zones.resize(node.index() + 1, None);

@@ -11,8 +11,10 @@ use smallvec::SmallVec;
 
 use super::pod_topology_spread_score as scoring;
 use crate::api::selector::Selector;
+use crate::scheduler::framework::crowds::Crowd;
 use crate::scheduler::framework::prelude::*;
 use crate::scheduler::framework::selectors::SelectorId;
+use crate::scheduler::framework::spread_totals::TotalsKey;
 use crate::scheduler::spec::SpreadConstraint;
 
 pub use scoring::SpreadScoreState;
@@ -83,6 +85,15 @@ impl PodSelector {
             return 0;
         }
         let namespace = cx.namespace();
+        let selected = |crowd: &&Crowd| crowd.namespace == namespace && self.matches(cx, crowd.labels);
+        let n_pods = cx.tables.crowds.of(node).iter().filter(selected).map(|crowd| i64::from(crowd.n_pods)).sum();
+        debug_assert_eq!(n_pods, self.count_plainly(cx, node), "crowds of {node:?}");
+        n_pods
+    }
+
+    /// As [`PodSelector::count`], pod by pod.
+    fn count_plainly(&self, cx: Cx<'_>, node: NodeId) -> i64 {
+        let namespace = cx.namespace();
         let counts = |pod: &&PodId| {
             let meta = &cx.cluster.pod(**pod).meta;
             meta.namespace == namespace && !meta.is_deleting() && self.matches(cx, meta.labels)
@@ -118,6 +129,22 @@ impl Constraint {
     /// The domain of a node.
     pub fn domain(&self, node: NodeView<'_>) -> Option<Sym> {
         node.label_sym(self.key?)
+    }
+
+    /// What to count under from cycle to cycle; none if the pod itself has a say in which nodes count, or its selector was made for it.
+    pub(super) fn totals_key(&self, cx: Cx<'_>, required: &[Constraint]) -> Option<TotalsKey> {
+        let all_nodes = (!self.honors_affinity || cx.spec.required_nodes.is_empty()) && !self.honors_taints;
+        // On single nodes pods count whatever the policies say.
+        let all_nodes = all_nodes || self.is_hostname;
+        match &self.pods {
+            PodSelector::Interned(selector, pairs) if all_nodes && pairs.is_empty() => Some(TotalsKey {
+                selector: *selector,
+                namespace: cx.namespace(),
+                topology: self.key,
+                required: required.iter().map(|constraint| constraint.key).collect(),
+            }),
+            _ => None,
+        }
     }
 
     /// Whether the pods of a node count (`matchNodeInclusionPolicies`).
@@ -181,16 +208,10 @@ impl PodTopologySpread {
         if cx.tables.owners.is_empty() || !self.defaults.iter().any(|constraint| constraint.hard == hard) {
             return Vec::new();
         }
-        let selector = cx.tables.owners.default_selector(cx.cluster, cx.pod);
-        if selector.is_empty() {
-            return Vec::new();
-        }
+        let Some(pods) = default_pods(cx) else { return Vec::new() };
         let defaults = self.defaults.iter().filter(|constraint| constraint.hard == hard);
         defaults
-            .map(|constraint| Constraint {
-                pods: PodSelector::Made(selector.clone()),
-                ..Constraint::unselective(cx, constraint)
-            })
+            .map(|constraint| Constraint { pods: pods.clone(), ..Constraint::unselective(cx, constraint) })
             .collect()
     }
 
@@ -198,6 +219,16 @@ impl PodTopologySpread {
     pub(super) fn requires_all_labels(&self, cx: Cx<'_>) -> bool {
         !cx.spec.spread.is_empty() || !self.system_defaulted
     }
+}
+
+/// The pods that default constraints count: those of the services and the controller of the pod; none if it has none.
+fn default_pods(cx: Cx<'_>) -> Option<PodSelector> {
+    if let Some(selector) = cx.tables.prepared_default(cx.cluster, cx.pod) {
+        return (!cx.tables.selectors.get(selector).is_empty())
+            .then(|| PodSelector::Interned(selector, SmallVec::new()));
+    }
+    let selector = cx.tables.owners.default_selector(cx.cluster, cx.pod);
+    (!selector.is_empty()).then(|| PodSelector::Made(selector))
 }
 
 impl Constraint {
@@ -303,6 +334,10 @@ impl Plugin for PodTopologySpread {
 
     fn score(&self, cx: Cx<'_>, state: &CycleState, node: NodeId) -> i64 {
         scoring::score(cx, &state.spread_score, node)
+    }
+
+    fn score_block(&self, cx: Cx<'_>, state: &CycleState, nodes: &[NodeId], scores: &mut [i64]) {
+        scoring::score_block(cx, &state.spread_score, nodes, scores);
     }
 
     fn normalize(&self, _: Cx<'_>, state: &CycleState, nodes: &[NodeId], scores: &mut [i64]) {
