@@ -52,8 +52,11 @@ impl Controller for CronJobController {
             && let Some(ObjectRef::Object(owner)) = cluster.controller_of(id)
             && cluster.try_get::<CronJob>(owner).is_some()
         {
-            // Also if the key waits already: every change of a Job is looked at on its own, and may be told of again.
-            keys.add_after(owner, Span::ZERO);
+            match change.what {
+                What::Created => keys.add(owner),
+                // Also if the key waits already: a change of a new Job is looked at on its own, and told of again.
+                _ => keys.add_after(owner, Span::ZERO),
+            }
         }
     }
 
@@ -151,28 +154,7 @@ fn sync(id: ObjId, this: &mut CronJob, cluster: &mut Cluster, cx: &mut Context<'
     if cluster.meta(id.into()).is_deleting() {
         return Action::Done;
     }
-    let zone = match this.time_zone.as_deref().map_or(Ok(TimeZone::UTC), TimeZone::get) {
-        Ok(zone) => zone,
-        Err(_) => {
-            let name = this.time_zone.as_deref().unwrap_or_default();
-            return warn(
-                id,
-                "UnknownTimeZone",
-                &format!("invalid timeZone: {name:?}: unknown time zone {name}"),
-                cluster,
-            );
-        }
-    };
-    if this.suspend {
-        return Action::Done;
-    }
-    let schedule = match Schedule::parse(&this.schedule) {
-        Ok(schedule) => schedule,
-        Err(error) => {
-            let message = format!("unparseable schedule: {:?} : {error}", this.schedule);
-            return warn(id, "UnparseableSchedule", &message, cluster);
-        }
-    };
+    let Some((schedule, zone)) = read(id, this, cluster) else { return Action::Done };
     let epoch = cluster.epoch_seconds;
     let now = timestamp(epoch, cx.now());
     let created = timestamp(epoch, cluster.meta(id.into()).created.truncated_to_seconds());
@@ -210,6 +192,26 @@ fn sync(id: ObjId, this: &mut CronJob, cluster: &mut Cluster, cx: &mut Context<'
         Ok(true) => again(id, this, cluster, cx),
         Ok(false) => Action::Done,
         Err(error) => Action::Failed(error),
+    }
+}
+
+/// The schedule and its time zone; none if the CronJob is suspended, or with an event if one of them cannot be read.
+fn read(id: ObjId, this: &CronJob, cluster: &mut Cluster) -> Option<(Schedule, TimeZone)> {
+    let Ok(zone) = this.time_zone.as_deref().map_or(Ok(TimeZone::UTC), TimeZone::get) else {
+        let name = this.time_zone.as_deref().unwrap_or_default();
+        warn(id, "UnknownTimeZone", &format!("invalid timeZone: {name:?}: unknown time zone {name}"), cluster);
+        return None;
+    };
+    if this.suspend {
+        return None;
+    }
+    match Schedule::parse(&this.schedule) {
+        Ok(schedule) => Some((schedule, zone)),
+        Err(error) => {
+            let message = format!("unparseable schedule: {:?} : {error}", this.schedule);
+            warn(id, "UnparseableSchedule", &message, cluster);
+            None
+        }
     }
 }
 
