@@ -121,10 +121,7 @@ impl PodControl {
             finalizers: request.finalizers,
             uid: Sym::EMPTY,
         };
-        // A template may name a node itself: its pods are not scheduled.
-        let named = cluster.specs.get(spec).typed.node_name.clone().filter(|_| request.node_name == Sym::EMPTY);
-        let node_name = named.map_or(request.node_name, |name| cluster.interner.sym(&name));
-        Ok(cluster.create_pod(NewPod { meta, spec, node_name, ordinal }))
+        Ok(cluster.create_pod(NewPod { meta, spec, node_name: request.node_name, ordinal }))
     }
 
     /// Creates a pod and records what ReplicaSet, DaemonSet and Job controllers record about it.
