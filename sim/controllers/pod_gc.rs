@@ -139,19 +139,20 @@ impl PodGcController {
         }
         let excess = self.terminated.len() - TERMINATED_THRESHOLD;
         let evicted = cluster.interner.find("Evicted");
-        let mut pods: Vec<PodId> = self.terminated.iter().copied().collect();
-        let order = |a: &PodId, b: &PodId| {
-            let key = |pod: PodId| {
-                let row = cluster.pod(pod);
-                (Some(row.reason) != evicted, row.meta.created.as_secs())
-            };
-            key(*a).cmp(&key(*b)).then_with(|| cluster.name(*a).cmp(cluster.name(*b)))
+        let keyed = self.terminated.iter().map(|&pod| {
+            let row = cluster.pod(pod);
+            ((Some(row.reason) != evicted, row.meta.created.as_secs()), pod)
+        });
+        let mut pods: Vec<_> = keyed.collect();
+        let order = |a: &((bool, u64), PodId), b: &((bool, u64), PodId)| {
+            a.0.cmp(&b.0).then_with(|| cluster.name(a.1).cmp(cluster.name(b.1)))
         };
         if excess < pods.len() {
             pods.select_nth_unstable_by(excess, order);
             pods.truncate(excess);
         }
         pods.sort_unstable_by(order);
+        let pods: Vec<PodId> = pods.into_iter().map(|(_, pod)| pod).collect();
         for pod in pods {
             cluster.delete_pod(pod, Some(0));
         }

@@ -57,6 +57,8 @@ pub(super) struct NodeState {
     pub shutdown_group: u16,
     /// The change that created it, as a cause, if it was there at the beginning.
     pub created: Option<u32>,
+    /// Whether a resize has ever had to wait here.
+    pub has_deferred: bool,
     /// The pods that have a worker.
     pub pods: BTreeSet<PodId>,
     /// When its kubelet was started, if that was during the run.

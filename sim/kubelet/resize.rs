@@ -153,6 +153,9 @@ impl Kubelets {
         };
         let now = Some(Resize::Pending { infeasible, message, since });
         cx.cluster.set_resize_infeasible(w.pod, infeasible);
+        if let Some(state) = self.nodes.get_mut(w.node.index()) {
+            state.has_deferred |= !infeasible;
+        }
         if std::mem::replace(&mut w.resize, now) != now {
             let (reason, prefix) = match infeasible {
                 true => ("ResizeInfeasible", "Pod resize Infeasible"),
@@ -279,7 +282,7 @@ impl Kubelets {
 
     /// A pod has gone or been resized: the resizes that wait on its node are tried again.
     pub(super) fn retry_resizes(&mut self, node: NodeId, except: Option<PodId>, cx: &mut Cx<'_>) {
-        let Some(state) = self.nodes.get(node.index()) else { return };
+        let Some(state) = self.nodes.get(node.index()).filter(|state| state.has_deferred) else { return };
         let pods = state.pods.iter().filter(|&&pod| Some(pod) != except).filter_map(|&pod| self.worker(pod));
         let mut waiting: Vec<Waiting<PodId>> = pods
             .filter_map(|w| match w.resize {

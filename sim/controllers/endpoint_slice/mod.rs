@@ -1,5 +1,6 @@
 //! The EndpointSlice controller: keeps the endpoints of Services that select pods (kube-controller-manager, `endpointslice`).
 
+mod members;
 mod packing;
 mod ports;
 pub mod topology;
@@ -10,7 +11,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use serde_json::json;
 
-pub use packing::{MAX_ENDPOINTS, Plan, plan};
+use members::{Changes, Members, NotAlone};
+pub use packing::{MAX_ENDPOINTS, Plan, plan, plan_changes};
 use ports::ports;
 
 use super::{Action, Context, Controller, Keys, Retries};
@@ -34,7 +36,7 @@ const MANAGED_BY: &str = "endpointslice-controller.k8s.io";
 #[derive(Default)]
 pub struct EndpointSliceController {
     /// The pods that each Service selects.
-    members: FxHashMap<ObjId, BTreeSet<PodId>>,
+    members: FxHashMap<ObjId, Members>,
     /// The Services that select each pod.
     services: FxHashMap<PodId, Vec<ObjId>>,
     /// The Services whose endpoints have hints by topology.
@@ -76,11 +78,14 @@ impl Controller for EndpointSliceController {
                     self.select(id, cluster);
                     keys.add(id);
                 }
-                What::Labels | What::Meta => keys.add(id),
+                What::Labels | What::Meta => {
+                    self.members.entry(id).or_default().touch_all();
+                    keys.add(id);
+                }
                 What::Removed => {
                     self.by_topology.remove(&id);
                     self.hinted.remove(&id);
-                    for pod in self.members.remove(&id).unwrap_or_default() {
+                    for pod in self.members.remove(&id).unwrap_or_default().pods {
                         self.services.entry(pod).or_default().retain(|&service| service != id);
                     }
                 }
@@ -97,6 +102,10 @@ impl Controller for EndpointSliceController {
             ObjectRef::Node(_) => match change.what {
                 What::Condition(condition) if condition.kind != cluster.words.ready => {}
                 What::Created | What::Removed | What::Labels | What::Allocatable | What::Condition(_) => {
+                    // Endpoints name the zone of their node.
+                    if !matches!(change.what, What::Allocatable | What::Condition(_)) {
+                        self.members.values_mut().for_each(Members::touch_all);
+                    }
                     self.by_topology.iter().for_each(|&service| keys.add(service));
                 }
                 _ => {}
@@ -112,6 +121,10 @@ impl Controller for EndpointSliceController {
             return Action::Done;
         }
         let service = service.clone();
+        if let Some(written) = self.write_changes(id, &service, cluster) {
+            (0..written).for_each(|_| cx.wrote());
+            return Action::Done;
+        }
         let (mut desired, skipped) = self.desired(id, &service, cluster);
         if wants_topology(id, cluster) {
             self.by_topology.insert(id);
@@ -124,6 +137,9 @@ impl Controller for EndpointSliceController {
         }
         let written = write(id, &service, desired, cluster);
         (0..written).for_each(|_| cx.wrote());
+        if skipped.is_empty() && !self.by_topology.contains(&id) {
+            self.members.entry(id).or_default().note(slices_of(id, cluster), cluster);
+        }
         let Some(error) = skipped_text(id, &skipped, cluster) else { return Action::Done };
         let (namespace, name) = (cluster.namespace(id), cluster.name(id));
         let text = format!("Error updating Endpoint Slices for Service {namespace}/{name}: {error}");
@@ -151,10 +167,14 @@ impl EndpointSliceController {
                     keys.add(service);
                 }
                 for service in before.into_iter().filter(|service| !now.contains(service)) {
-                    self.members.entry(service).or_default().remove(&pod);
+                    let members = self.members.entry(service).or_default();
+                    members.pods.remove(&pod);
+                    members.touch(pod);
                 }
                 for &service in &now {
-                    self.members.entry(service).or_default().insert(pod);
+                    let members = self.members.entry(service).or_default();
+                    members.pods.insert(pod);
+                    members.touch(pod);
                 }
                 if !now.is_empty() || self.services.contains_key(&pod) {
                     self.services.insert(pod, now);
@@ -162,21 +182,69 @@ impl EndpointSliceController {
             }
             What::Removed => {
                 for service in self.services.remove(&pod).unwrap_or_default() {
-                    self.members.entry(service).or_default().remove(&pod);
+                    let members = self.members.entry(service).or_default();
+                    members.pods.remove(&pod);
+                    members.touch(pod);
                     keys.add(service);
                 }
             }
             What::Condition(condition) if condition.kind != cluster.words.ready => {}
             What::Condition(_) | What::Deleting | What::Status | What::Phase => {
+                self.touch(pod);
                 self.services.get(&pod).into_iter().flatten().for_each(|&service| keys.add(service));
             }
-            _ => {}
+            _ => self.touch(pod),
         }
+    }
+
+    /// The next sync of its Services looks at a pod.
+    fn touch(&mut self, pod: PodId) {
+        for service in self.services.get(&pod).into_iter().flatten() {
+            self.members.entry(*service).or_default().touch(pod);
+        }
+    }
+
+    /// Writes what pods that have changed since the last sync make necessary. Returns the number of writes; `None` if everything must be
+    /// looked at.
+    fn write_changes(&mut self, id: ObjId, service: &Service, cluster: &mut Cluster) -> Option<usize> {
+        let members = self.members.get_mut(&id)?;
+        let name = cluster.name(id);
+        let changes = members.changes(cluster, |pod| {
+            let row = cluster.pod(pod);
+            if row.node.is_some_and(|node| cluster.node(node).meta.removed) {
+                return Err(NotAlone);
+            }
+            let ports = || ports(service, cluster.spec_of(pod), cluster);
+            Ok(endpoint(pod, row, service, name, cluster).map(|endpoint| (endpoint, ports())))
+        })?;
+        let Changes { ports, slices, plan } = &changes;
+        let mut n_writes = plan.create.len();
+        for (place, endpoints) in &plan.update {
+            n_writes += usize::from(replace(slices[*place], ports.clone(), endpoints.clone(), cluster));
+        }
+        let mut create =
+            |endpoints: &Vec<Endpoint>| create_slice(id, service, ports.clone(), endpoints.clone(), cluster);
+        let created: Vec<ObjId> = plan.create.iter().filter_map(&mut create).collect();
+        n_writes += relabel(id, service, cluster);
+        members.carried_out(&changes, &created, cluster);
+        debug_assert!(self.is_complete(id, service, cluster), "slices of {}", cluster.name(id));
+        Some(n_writes)
+    }
+
+    /// Whether the slices hold exactly what they should.
+    fn is_complete(&self, id: ObjId, service: &Service, cluster: &Cluster) -> bool {
+        let mut desired: Vec<Endpoint> = self.desired(id, service, cluster).0.into_values().flatten().collect();
+        let slices = slices_of(id, cluster).into_iter();
+        let mut held: Vec<Endpoint> =
+            slices.flat_map(|slice| cluster.get::<EndpointSlice>(slice).endpoints.clone()).collect();
+        desired.sort_unstable_by_key(|endpoint| endpoint.pod);
+        held.sort_unstable_by_key(|endpoint| endpoint.pod);
+        desired == held
     }
 
     /// Finds the pods of a new or changed Service.
     fn select(&mut self, id: ObjId, cluster: &Cluster) {
-        for pod in self.members.remove(&id).unwrap_or_default() {
+        for pod in self.members.remove(&id).unwrap_or_default().pods {
             self.services.entry(pod).or_default().retain(|&service| service != id);
         }
         let Some(selector) = &cluster.get::<Service>(id).selector else { return };
@@ -184,7 +252,7 @@ impl EndpointSliceController {
         for pod in cluster.pods_in(namespace) {
             let labels = cluster.pod(pod).meta.labels;
             if selector.matches(|key| cluster.label(labels, key)) {
-                self.members.entry(id).or_default().insert(pod);
+                self.members.entry(id).or_default().pods.insert(pod);
                 self.services.entry(pod).or_default().push(id);
             }
         }
@@ -224,7 +292,7 @@ impl EndpointSliceController {
         let (mut desired, name) = (ByPorts::new(), cluster.name(id));
         let mut skipped = Vec::new();
         let mut ports_of_spec = FxHashMap::default();
-        for &pod in self.members.get(&id).into_iter().flatten() {
+        for &pod in self.members.get(&id).into_iter().flat_map(|members| &members.pods) {
             let row = cluster.pod(pod);
             if let Some(endpoint) = endpoint(pod, row, service, name, cluster) {
                 if !service.publish_not_ready && row.node.is_some_and(|node| cluster.node(node).meta.removed) {
@@ -330,15 +398,7 @@ fn write(
     mut desired: BTreeMap<Vec<EndpointPort>, Vec<Endpoint>>,
     cluster: &mut Cluster,
 ) -> usize {
-    let slices: Vec<ObjId> = cluster
-        .dependents(id)
-        .filter_map(|dependent| match dependent {
-            ObjectRef::Object(slice) => {
-                cluster.try_get::<EndpointSlice>(slice).filter(|body| body.written.is_none()).map(|_| slice)
-            }
-            _ => None,
-        })
-        .collect();
+    let slices = slices_of(id, cluster);
     let mut by_ports: BTreeMap<Vec<EndpointPort>, Vec<ObjId>> = BTreeMap::new();
     for &slice in &slices {
         by_ports.entry(cluster.get::<EndpointSlice>(slice).ports.clone()).or_default().push(slice);
@@ -374,6 +434,17 @@ fn write(
         create_slice(id, service, ports, endpoints, cluster);
     }
     n_writes + relabel(id, service, cluster)
+}
+
+/// The slices of a Service that are the controller's.
+fn slices_of(id: ObjId, cluster: &Cluster) -> Vec<ObjId> {
+    let own = |dependent| match dependent {
+        ObjectRef::Object(slice) => {
+            cluster.try_get::<EndpointSlice>(slice).filter(|body| body.written.is_none()).map(|_| slice)
+        }
+        _ => None,
+    };
+    cluster.dependents(id).filter_map(own).collect()
 }
 
 /// A Service without endpoints has one empty slice.
@@ -431,8 +502,8 @@ fn create_slice(
     ports: Vec<EndpointPort>,
     endpoints: Vec<Endpoint>,
     cluster: &mut Cluster,
-) {
-    let Some(info) = kinds::by_kind(EndpointSlice::KIND) else { return };
+) -> Option<ObjId> {
+    let info = kinds::by_kind(EndpointSlice::KIND)?;
     let generate_name = format!("{}-", cluster.name(id));
     let meta = NewMeta {
         generate_name: cluster.interner.sym(&generate_name),
@@ -443,5 +514,5 @@ fn create_slice(
     };
     let body = EndpointSlice { endpoints, ports, written: None }.into_body();
     let raw = Arc::new(json!({ "apiVersion": "discovery.k8s.io/v1", "kind": EndpointSlice::KIND }));
-    cluster.create_object(NewObject { info, meta, raw, body });
+    Some(cluster.create_object(NewObject { info, meta, raw, body }))
 }

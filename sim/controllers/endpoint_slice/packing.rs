@@ -1,5 +1,8 @@
 //! How endpoints are spread over slices: with few changes of slices, not with few slices (`reconcileByPortMapping`).
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cluster::PodId;
 use crate::cluster::objects::Endpoint;
 
 /// Endpoints per slice (`--max-endpoints-per-slice`).
@@ -50,6 +53,44 @@ pub fn plan(slices: &[&[Endpoint]], mut desired: Vec<Endpoint>) -> Plan {
     plan
 }
 
+/// As [`plan`], where only some pods have changed: their endpoints now, or none, and the places of the slices they were in.
+pub fn plan_changes(
+    slices: &[&[Endpoint]],
+    changes: &BTreeMap<PodId, Option<Endpoint>>,
+    touched: &BTreeSet<usize>,
+) -> Plan {
+    let mut plan = Plan::default();
+    let mut unchanged: Vec<usize> = (0..slices.len()).filter(|place| !touched.contains(place)).collect();
+    let mut placed = BTreeSet::new();
+    for &place in touched {
+        let mut changed = false;
+        let mut kept = Vec::with_capacity(slices[place].len());
+        for old in slices[place] {
+            match changes.get(&old.pod) {
+                None => kept.push(*old),
+                Some(Some(new)) if new.ip == old.ip && placed.insert(new.pod) => {
+                    changed |= new != old;
+                    kept.push(*new);
+                }
+                Some(_) => changed = true,
+            }
+        }
+        if !changed {
+            unchanged.push(place);
+        } else if kept.is_empty() {
+            plan.delete.push(place);
+        } else {
+            plan.update.push((place, kept));
+        }
+    }
+    unchanged.sort_unstable();
+    let mut left =
+        changes.iter().filter(|(pod, _)| !placed.contains(*pod)).filter_map(|(_, endpoint)| *endpoint).collect();
+    fill_changed(&mut plan, &mut left);
+    fill_unchanged(&mut plan, slices, unchanged, left);
+    plan
+}
+
 /// Slices that are written anyway take what they can, the fullest first.
 fn fill_changed(plan: &mut Plan, left: &mut Vec<Endpoint>) {
     let mut fullest: Vec<usize> = (0..plan.update.len()).collect();
@@ -84,7 +125,7 @@ fn fill_unchanged(plan: &mut Plan, slices: &[&[Endpoint]], mut unchanged: Vec<us
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{PodId, Sym};
+    use crate::cluster::Sym;
 
     fn endpoint(pod: u32) -> Endpoint {
         Endpoint {
@@ -137,5 +178,45 @@ mod tests {
         ] {
             assert_eq!(sizes(before, removed, added), after, "{why}");
         }
+    }
+
+    #[test]
+    fn looking_at_changes_alone_comes_to_the_same() {
+        let mut random = 7u64;
+        let mut draw = |n: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) % n
+        };
+        let (mut slices, mut desired, mut next) = (Vec::<Vec<Endpoint>>::new(), Vec::<Endpoint>::new(), 0u32);
+        for _ in 0..300 {
+            let mut changes = BTreeMap::new();
+            for _ in 0..draw(60) {
+                let some = draw(desired.len().max(1) as u64) as usize;
+                match draw(5) {
+                    0 if !desired.is_empty() => _ = changes.insert(desired.remove(some).pod, None),
+                    1 if !desired.is_empty() => {
+                        let changed = &mut desired[some];
+                        (changed.ready, changed.ip) = (!changed.ready, changed.ip + draw(2) as u32 * 1_000_000);
+                        changes.insert(changed.pod, Some(*changed));
+                    }
+                    2 if !desired.is_empty() => _ = changes.insert(desired[some].pod, Some(desired[some])),
+                    _ => {
+                        next += 1;
+                        desired.push(endpoint(next));
+                        changes.insert(PodId(next), Some(endpoint(next)));
+                    }
+                }
+            }
+            let views: Vec<&[Endpoint]> = slices.iter().map(Vec::as_slice).collect();
+            let touched =
+                views.iter().enumerate().filter(|(_, slice)| slice.iter().any(|old| changes.contains_key(&old.pod)));
+            let touched = touched.map(|(place, _)| place).collect();
+            let expected = plan(&views, desired.clone());
+            assert_eq!(plan_changes(&views, &changes, &touched), expected);
+            expected.update.into_iter().for_each(|(place, endpoints)| slices[place] = endpoints);
+            expected.delete.iter().rev().for_each(|&place| _ = slices.remove(place));
+            slices.extend(expected.create);
+        }
+        assert!(slices.len() > 3, "{} slices", slices.len());
     }
 }
