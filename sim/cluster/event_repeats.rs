@@ -179,7 +179,8 @@ mod tests {
 
     #[test]
     fn looking_sees_what_recording_one_by_one_writes() {
-        let rows: [(&[(u64, u64, u64)], u64); 7] = [
+        type Row<'a> = (&'a [(u64, u64, u64)], u64);
+        let rows: [Row<'_>; 7] = [
             (&[(0, 10, 10_000)], 95),
             (&[(0, 10, 10_000)], 9_999),
             (&[(0, 1, 100_000)], 86_400),

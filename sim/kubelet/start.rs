@@ -138,11 +138,9 @@ impl Kubelets {
 
     pub(super) fn post_start_done(&mut self, w: &mut Worker, idx: usize, cx: &mut Cx<'_>) {
         w.busy = Busy::Idle;
-        if w.rows[idx].running_since().is_some() {
-            if w.model(idx).hooks.post_start_fails {
-                self.note(w, idx, EventType::Warning, "FailedPostStartHook", "PostStartHook failed", cx);
-                self.kill_container(w, idx, None, "FailedPostStartHook", cx);
-            }
+        if w.rows[idx].running_since().is_some() && w.model(idx).hooks.post_start_fails {
+            self.note(w, idx, EventType::Warning, "FailedPostStartHook", "PostStartHook failed", cx);
+            self.kill_container(w, idx, None, "FailedPostStartHook", cx);
         }
     }
 

@@ -218,7 +218,7 @@ fn reconcile(input: &Value, out: &Value) -> Answer {
         metrics.push(cpu_metric(&json!(80)));
     }
     let fails =
-        |key: &str| if input[key].is_null() { Some(false) } else { Some(one_of(&input[key], &["fails"])?.len() > 0) };
+        |key: &str| if input[key].is_null() { Some(false) } else { Some(!one_of(&input[key], &["fails"])?.is_empty()) };
     if !input["lastScale"].is_null() {
         one_of(&input["lastScale"], &["now"])?;
     }

@@ -67,7 +67,7 @@ fn reconcile_olds(input: &Value, out: &Value) -> Answer {
         math::resolved_max_unavailable(amount(&input["maxSurge"])?, amount(&input["maxUnavailable"])?, replicas);
     let replicas_before = match &input["old_is"] {
         Value::Null => int(input, "old")?,
-        words => i32::try_from(words.as_str()?.strip_prefix("crashlooping ")?.parse::<u16>().ok()?).ok()?,
+        words => i32::from(words.as_str()?.strip_prefix("crashlooping ")?.parse::<u16>().ok()?),
     };
     let old = OldSet { replicas: replicas_before, available: int0(input, "availOld")? };
     let new = OldSet { replicas: int(input, "new")?, available: int0(input, "availNew")? };

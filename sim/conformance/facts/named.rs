@@ -26,7 +26,10 @@ pub(super) fn check(id: &str) -> Option<Outcome> {
     FACTS.iter().find(|(known, _)| *known == id).map(|(_, test)| test())
 }
 
-const FACTS: &[(&str, fn() -> Outcome)] = &[
+/// A row and what answers it.
+type Fact = (&'static str, fn() -> Outcome);
+
+const FACTS: &[Fact] = &[
     ("limitrange.defaulting-01", || {
         let pod = defaulted(
             json!({}),

@@ -21,8 +21,11 @@ use crate::simulation::{Parts, Simulation};
 /// What a fact came to: nothing to say, or what is otherwise.
 type Outcome = Result<(), String>;
 
+/// A row and what answers it.
+type Fact = (&'static str, fn() -> Outcome);
+
 /// The facts by the identifiers of their rows.
-const FACTS: &[(&str, fn() -> Outcome)] = &[
+const FACTS: &[Fact] = &[
     ("NH01", || found(50, 155)),
     ("NH02", no_execute_comes_with_unknown),
     ("NH05", || found(40, 145)),
@@ -325,7 +328,7 @@ fn moment(
         if holds(&run.cluster) {
             return Ok(Some(at));
         }
-        at = at + Span::from_millis(100);
+        at += Span::from_millis(100);
     }
     Ok(None)
 }

@@ -142,8 +142,7 @@ fn moves(allocations: &[Allocation], hints: &[usize]) -> (Vec<usize>, Vec<usize>
     };
     let (mut give, mut receive) = (excess(1.0), excess(-1.0));
     let (mut giving, mut receiving) = (vec![0; hints.len()], vec![0; hints.len()]);
-    loop {
-        let (Some((from, to_give)), Some((to, to_receive))) = (most(&give), most(&receive)) else { break };
+    while let (Some((from, to_give)), Some((to, to_receive))) = (most(&give), most(&receive)) {
         if to_give + to_receive < 1.0 || to_give < 0.5 || to_receive < 0.5 {
             break;
         }
@@ -212,7 +211,8 @@ mod tests {
 
     #[test]
     fn endpoints_are_shared_out_by_cpu() {
-        let rows: [(&str, &[usize], &[i64], Result<Vec<usize>, NoHints>); 7] = [
+        type Row<'a> = (&'a str, &'a [usize], &'a [i64], Result<Vec<usize>, NoHints>);
+        let rows: [Row<'_>; 7] = [
             ("as they are", &[2, 2], &[4000, 4000], Ok(vec![2, 2])),
             ("one is lent", &[3, 1], &[4000, 4000], Ok(vec![2, 2])),
             ("half an endpoint is given where half is wanted", &[5, 4], &[4000, 4000], Ok(vec![4, 5])),

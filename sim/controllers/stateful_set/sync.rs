@@ -209,7 +209,8 @@ impl Sync {
             return Ok(Step::Stop);
         }
         if phase == PodPhase::Pending {
-            claims::create(self.id, &cluster.name(pod).to_owned(), ordinal, cluster, cx)?;
+            let name = cluster.name(pod).to_owned();
+            claims::create(self.id, &name, ordinal, cluster, cx)?;
         }
         if !self.set.parallel && self.is_unavailable(cluster, pod) {
             return Ok(Step::Stop);
