@@ -105,13 +105,16 @@ impl Members {
     /// Takes note that these changes were carried out; `created` are the new slices.
     pub(super) fn carried_out(&mut self, changes: &Changes, created: &[ObjId], cluster: &Cluster) {
         let Some(synced) = &mut self.synced else { return };
+        let updated: BTreeSet<usize> = changes.plan.update.iter().map(|&(idx, _)| idx).collect();
         for pod in std::mem::take(&mut synced.changed) {
-            synced.place.remove(&pod);
+            // A slice that is not written holds the pod as before.
+            if synced.place.get(&pod).is_some_and(|idx| updated.contains(idx)) {
+                synced.place.remove(&pod);
+            }
         }
         synced.slices.extend(created.iter().map(|&slice| (slice, 0)));
         let n_before = changes.slices.len();
-        let written = changes.plan.update.iter().map(|&(idx, _)| idx).chain(n_before..synced.slices.len());
-        for idx in written {
+        for idx in updated.into_iter().chain(n_before..synced.slices.len()) {
             let slice = synced.slices[idx].0;
             synced
                 .place
