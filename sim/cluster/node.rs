@@ -93,7 +93,7 @@ impl Node {
     }
 
     /// When the kubelet last reported the status of its node, as of `now`: when it began, when a condition changed, and every
-    /// [`STATUS_REPORT_INTERVAL`] after that, for as long as it gets through.
+    /// `STATUS_REPORT_INTERVAL` after that, for as long as it gets through.
     pub fn last_status_report(&self, now: Time) -> Time {
         let until = self.kubelet.silent_since().map_or(now, |since| since.min(now));
         let own = self.conditions.iter().filter(|condition| condition.status != ConditionStatus::Unknown);
