@@ -216,8 +216,9 @@ impl Cluster {
         meta: NewMeta,
         manifest: &Value,
     ) -> Result<super::ids::ObjId, String> {
-        let body = objects::lower(info, manifest, &mut self.lowering())?;
-        let mut raw = manifest.clone();
+        let manifest = self.with_addresses(info.key, manifest);
+        let body = objects::lower(info, &manifest, &mut self.lowering())?;
+        let mut raw = manifest.into_owned();
         if let Some(fields) = raw.as_object_mut() {
             fields.remove("metadata");
             fields.remove("status");

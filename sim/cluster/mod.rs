@@ -4,6 +4,7 @@
 //! All writes are verbs on [`Cluster`]; each keeps derived columns and indexes right and appends [`Change`]s, which every component
 //! sees after the event in which they were made. Components meet here and nowhere else.
 
+mod addresses;
 pub mod admission;
 mod agenda;
 mod causes;

@@ -31,6 +31,8 @@ pub struct Cluster {
     pub events: EventRecorder,
     /// The virtual date of the beginning of the run, in seconds since 1970.
     pub epoch_seconds: i64,
+    /// How many addresses have been given to Services, or passed over.
+    pub(super) n_service_addresses: u32,
     /// Whether the image registry answers: a fact of the world that faults change.
     pub registry_up: bool,
     /// What the metrics APIs serve: a fact of the world, not an object.
@@ -75,6 +77,7 @@ impl Cluster {
             specs: Interned::default(),
             events: EventRecorder::default(),
             epoch_seconds,
+            n_service_addresses: 0,
             registry_up: true,
             metrics_api: MetricsApi::default(),
             tells_resources: false,

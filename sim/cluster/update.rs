@@ -187,9 +187,10 @@ impl Cluster {
         if content(&shown) == content(manifest) && !(is_custom && shown["status"] != manifest["status"]) {
             return Ok(());
         }
-        let mut body = objects::lower(info, manifest, &mut self.lowering())?;
+        let manifest = self.with_addresses(info.key, manifest);
+        let mut body = objects::lower(info, &manifest, &mut self.lowering())?;
         objects::keep_status(&mut body, &self.objects[id].body);
-        let mut raw = manifest.clone();
+        let mut raw = manifest.into_owned();
         if let Some(fields) = raw.as_object_mut() {
             fields.remove("metadata");
             if !is_custom {
